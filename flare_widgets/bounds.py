@@ -76,6 +76,9 @@ MAX_LOG_LINES = 100_000
 MAX_LOG_UPDATES = 100_000
 """Facts that are taken from them: as many as 1,000 rounds with 30 sites have."""
 
+MAX_LIVE_VALUES = 200_000
+"""Values of live metrics that are taken from them besides."""
+
 MAX_SEARCHED_CHARS = 20_000
 """Characters of a line or message in which patterns are looked for."""
 

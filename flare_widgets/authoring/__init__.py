@@ -8,6 +8,7 @@ from .arguments import format_arguments, to_plain_data
 from .checks import CodeProblem, check_code
 from .errors import AuthoringNotInstalled, CellError, RecipeError
 from .jobs import CellJob, WrittenJob, write_job
+from .metric_names import choose_key_metric, find_metric_names
 from .notebook_env import NotebookEnv
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "RecipeError",
     "WrittenJob",
     "check_code",
+    "choose_key_metric",
+    "find_metric_names",
     "format_arguments",
     "to_plain_data",
     "write_job",

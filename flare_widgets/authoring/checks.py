@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
@@ -91,18 +92,31 @@ def list_classes(code: str) -> list[str]:
 
 
 def extract_definitions(code: str) -> str:
-    """Return only the definitions of code: its imports, classes and functions, without its other statements.
+    """Return only the definitions of code, in the same lines: imports, classes and functions, no other statements.
 
     The server needs them to build a model that is defined in client code, which it must not run. The code must have
     no syntax errors.
     """
-    kept = [
-        node
-        for node in ast.parse(code).body
-        if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
-        or (isinstance(node, (ast.Import, ast.ImportFrom)) and not _imports_client_api(node))
-    ]
-    return "\n\n".join(ast.unparse(node) for node in kept) + "\n"
+    nodes = ast.parse(code).body
+    kept = [node for node in nodes if _is_definition(node)]
+    lines = {number for node in kept for number in _line_numbers(node)}
+    others = {number for node in nodes if node not in kept for number in _line_numbers(node)}
+    if lines & others:  # several statements in a line
+        return "\n\n".join(ast.unparse(node) for node in kept) + "\n"
+    numbered = enumerate(re.split(r"\r\n|\r|\n", code), 1)
+    return "\n".join(line if number in lines else "" for number, line in numbered) + "\n"
+
+
+def _is_definition(node: ast.stmt) -> bool:
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return not _imports_client_api(node)
+    return isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
+
+
+def _line_numbers(node: ast.stmt) -> range:
+    """Return the lines of a statement, with its decorators."""
+    first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
+    return range(first, (node.end_lineno or node.lineno) + 1)
 
 
 def _make_syntax_problem(error: SyntaxError | ValueError, code: str, first_line: int) -> CodeProblem:

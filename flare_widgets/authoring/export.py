@@ -5,7 +5,8 @@ user's, and its output, warnings and settings do not reach it::
 
     python -c "...main()" < specification of jobs.py, as JSON
 
-Writes ``outcome.json`` beside the code: ``{"warnings": [...]}`` or ``{"error": "...", "missing": "..."}``.
+Writes ``outcome.json`` beside the code: ``{"warnings": [...], "follows_suggestions": true}`` or
+``{"error": "...", "missing": "..."}``.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ def main() -> int:
         warnings.simplefilter("ignore")
         warnings.filterwarnings("always", message="(?i).*secret.*")
         try:
-            _export_job(specification)
-            outcome: dict[str, Any] = {"warnings": [" ".join(str(one.message).split()) for one in caught]}
+            outcome: dict[str, Any] = {"follows_suggestions": _export_job(specification)}
+            outcome["warnings"] = [" ".join(str(one.message).split()) for one in caught]
         except ImportError as error:
             outcome = {"error": str(error), "missing": (error.name or "").split(".")[0]}
         except Exception as error:  # any exception of a recipe
@@ -39,7 +40,8 @@ def main() -> int:
     return 1 if "error" in outcome else 0
 
 
-def _export_job(specification: dict[str, Any]) -> None:
+def _export_job(specification: dict[str, Any]) -> bool:
+    """Export the job, and return whether the recipe has the settings that were only suggested."""
     make, settings = _RECIPES[specification["framework"]](specification)
     settings |= {
         "name": specification["name"],
@@ -54,6 +56,10 @@ def _export_job(specification: dict[str, Any]) -> None:
     if sites and assign is None:
         settings["per_site_config"] = sites
     known = inspect.signature(make).parameters
+    suggestions: dict[str, str] = specification["suggestions"]
+    follows_suggestions = suggestions.keys() <= known.keys()
+    if follows_suggestions:
+        settings |= suggestions
     unknown = [name for name in settings if name not in known]
     if unknown:
         import nvflare
@@ -65,6 +71,7 @@ def _export_job(specification: dict[str, Any]) -> None:
     for file in specification["server_files"]:
         recipe.add_server_file(file)
     recipe.export(specification["folder"])
+    return follows_suggestions
 
 
 def _find_per_site_setter() -> Callable[[Any, dict[str, dict[str, Any]]], None] | None:

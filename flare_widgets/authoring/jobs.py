@@ -15,19 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from ..api.transfer.pack import META_FILE
+from ..cell_jobs import CELL_FILE, CELL_MODEL_FILE
 from ..errors import InvalidArgumentError
 from ..local_files import absolute_path, is_file, path_exists, scratch_folder, translate_os_errors
 from .arguments import format_arguments, to_plain_data
 from .checks import check_code, extract_definitions, guess_framework, list_classes
+from .components import add_live_metrics
 from .errors import AuthoringNotInstalled, CellError, RecipeError
 from .export import OUTCOME_FILE
 
 #: The supported frameworks, each with FLARE's FedAvg recipe for it.
 FRAMEWORKS = ("numpy", "pytorch", "sklearn")
 
-# The file names of the code: the client's, and the definitions that the server needs to build a model.
-_SCRIPT_FILE = "client.py"
-_MODEL_MODULE = "cell_model"
+_MODEL_MODULE = CELL_MODEL_FILE.removesuffix(".py")
 
 _NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _SITE_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -67,6 +67,8 @@ class CellJob:
     key_metric, key_metric_mode
         The metric by which the best model is chosen, and ``max`` or ``min``, its best direction; empty for the
         recipe's defaults.
+    suggestions
+        Settings of the recipe that nobody asked for; left out if the recipe, of an older FLARE, does not have them all.
     """
 
     code: str
@@ -79,6 +81,7 @@ class CellJob:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     key_metric: str = ""
     key_metric_mode: str = ""
+    suggestions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,11 +96,14 @@ class WrittenJob:
         The framework it was made for.
     warnings
         FLARE's warnings about the job: mostly that an argument looks like a password.
+    follows_suggestions
+        False if the recipe does not have the settings of :attr:`CellJob.suggestions`.
     """
 
     folder: Path
     framework: str
     warnings: tuple[str, ...] = ()
+    follows_suggestions: bool = True
 
 
 def write_job(
@@ -141,13 +147,14 @@ def write_job(
         raise InvalidArgumentError(f"{str(target)!r} already exists and is not a job folder: choose another name")
     with scratch_folder("making the job") as folder:
         # Empty lines replace the preceding ones, so that a traceback counts lines as the notebook does.
-        made, warnings = _run_recipe(specification, "\n" * (first_line - 1) + job.code, folder)
+        made, outcome = _run_recipe(specification, "\n" * (first_line - 1) + job.code, folder)
         with translate_os_errors(f"the job cannot be written to {target}"):
+            add_live_metrics(made)
             target.parent.mkdir(parents=True, exist_ok=True)
             if target.exists():
                 shutil.rmtree(target)
             shutil.move(made, target)
-    return WrittenJob(target, framework, warnings)
+    return WrittenJob(target, framework, tuple(outcome["warnings"]), outcome["follows_suggestions"])
 
 
 def _check_job(job: CellJob) -> str:
@@ -178,15 +185,16 @@ def _make_specification(job: CellJob, framework: str) -> dict[str, Any]:
         "rounds": job.rounds,
         "sites": [*job.sites],
         "min_sites": job.min_sites,
-        "script": _SCRIPT_FILE,
+        "script": CELL_FILE,
         "arguments": format_arguments(job.arguments),
         "more": {name: value for name, value in more.items() if value},
+        "suggestions": {**job.suggestions},
         "server_files": [],
         "folder": "job",
     }
     if framework == "pytorch":
         specification["model"] = {"class_path": f"{_MODEL_MODULE}.{_find_model_class(job)}", "args": {}}
-        specification["server_files"] = [f"{_MODEL_MODULE}.py"]
+        specification["server_files"] = [CELL_MODEL_FILE]
         return specification
     model = to_plain_data("the model", job.model)
     if framework == "sklearn":
@@ -194,7 +202,7 @@ def _make_specification(job: CellJob, framework: str) -> dict[str, Any]:
             raise InvalidArgumentError("the model for sklearn must be a dict with the initial parameters")
         # The class that stores such a model is not on the list of those that FLARE 2.9 permits without custom code.
         # A job for all sites has code at the server, too; with sites named, the server's part would not.
-        specification["server_files"] = [_SCRIPT_FILE] if job.sites else []
+        specification["server_files"] = [CELL_FILE] if job.sites else []
     elif not isinstance(model, list) or not model:
         raise InvalidArgumentError(
             "the model for numpy must be an array or a list of numbers: "
@@ -228,10 +236,10 @@ def _check_installed(framework: str) -> None:
         )
 
 
-def _run_recipe(specification: dict[str, Any], code: str, folder: Path) -> tuple[Path, tuple[str, ...]]:
-    (folder / _SCRIPT_FILE).write_text(code, encoding="utf-8")
+def _run_recipe(specification: dict[str, Any], code: str, folder: Path) -> tuple[Path, dict[str, Any]]:
+    (folder / CELL_FILE).write_text(code, encoding="utf-8")
     if specification["framework"] == "pytorch":
-        (folder / f"{_MODEL_MODULE}.py").write_text(extract_definitions(code), encoding="utf-8")
+        (folder / CELL_MODEL_FILE).write_text(extract_definitions(code), encoding="utf-8")
     command = [sys.executable, "-c", _EXPORT_CODE.format(root=_PACKAGE_ROOT, module=f"{__package__}.export")]
     scripts = str(Path(sys.executable).parent)
     try:
@@ -261,4 +269,4 @@ def _run_recipe(specification: dict[str, Any], code: str, folder: Path) -> tuple
                 f"{sys.prefix}: {outcome['missing'] or outcome['error']}"
             )
         raise RecipeError(f"FLARE's recipe refused: {outcome['error']}")
-    return folder / specification["folder"] / specification["name"], tuple(outcome["warnings"])
+    return folder / specification["folder"] / specification["name"], outcome

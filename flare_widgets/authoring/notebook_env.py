@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..api import Session, connect
 from ..errors import InvalidArgumentError, JobTimeout, SessionClosed
 from ..local_files import scratch_folder
+from .components import add_live_metrics
 from .errors import AuthoringNotInstalled
 
 if TYPE_CHECKING:
@@ -36,11 +37,15 @@ class NotebookHost:
     ----------
     get_session
         Returns the current session; raises, with what to do, if there is none.
+    submit_job
+        Calls a function that writes a job folder below another one and returns it, submits that folder with a session,
+        and returns the job's id. Shows the progress, and remembers the job as the session's last one.
     show_job
         Shows the progress of a session's job, in the running cell.
     """
 
     get_session: Callable[[], Session]
+    submit_job: Callable[[Session, Callable[[Path], Path]], str]
     show_job: Callable[[Session, str], object]
 
 
@@ -71,6 +76,10 @@ class NotebookEnv:
         The study of such a session.
     show
         True to show a view of the job, if there is a notebook to show it in.
+    live_metrics
+        True to show all metrics while the job runs, not only the key metric: a small component is added to the server's
+        part of the job, which writes them to the server's log. It is added only to a job that brings code of its own to
+        the server, and changes neither the training nor its result.
     download_to
         The folder for results; the current folder if not given.
     extra
@@ -103,6 +112,7 @@ class NotebookEnv:
         kit: str | Path | None = None,
         study: str = "default",
         show: bool = True,
+        live_metrics: bool = True,
         download_to: str | Path | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> None:
@@ -114,6 +124,7 @@ class NotebookEnv:
         self._kit = kit
         self._study = study
         self._should_show = show
+        self._has_live_metrics = live_metrics
         self._download_to = download_to
         self._own_session: Session | None = None
         self._last_session: Session | None = None
@@ -127,10 +138,15 @@ class NotebookEnv:
     def deploy(self, job: FedJob) -> str:
         """Submit a job, show it, and return its id."""
         session = self._get_session()
-        with scratch_folder("making the job") as folder:
-            job.export_job(str(folder))
-            _warn_of_missing_scripts(job)
-            job_id = session.submit_job(str(folder / job.name))
+
+        def write(parent: Path) -> Path:
+            job.export_job(str(parent))
+            if self._has_live_metrics:
+                add_live_metrics(parent / job.name, only_beside_code=True)
+            return parent / job.name
+
+        _warn_of_missing_scripts(job)
+        job_id = (_submit_quietly if _host is None else _host.submit_job)(session, write)
         self._last_session = session
         if self._should_show and _host is not None:
             _host.show_job(session, job_id)
@@ -190,6 +206,11 @@ class NotebookEnv:
     def __repr__(self) -> str:
         of = self._user_session or self._own_session or self._kit or "the current session"
         return f"<NotebookEnv: {of}>"
+
+
+def _submit_quietly(session: Session, write: Callable[[Path], Path]) -> str:
+    with scratch_folder("making the job") as folder:
+        return session.submit_job(str(write(folder)))
 
 
 def _register_exec_env(env_class: type) -> None:

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from IPython.core.error import UsageError
 
 from ..api import Session
-from ..authoring import CellError, CellJob, check_code, write_job
+from ..authoring import CellError, CellJob, check_code, choose_key_metric, find_metric_names, write_job
 from ..authoring.arguments import parse_literal
-from ..authoring.jobs import FRAMEWORKS
+from ..authoring.jobs import FRAMEWORKS, WrittenJob
 from ..authoring.notebook_env import NotebookHost, set_host
 from ..errors import FlareError, InvalidArgumentError
 from ..local_files import scratch_folder
+from ..manager import ManagedSession
 from ..monitoring import JobSnapshot, Monitor
 from ..monitoring.job.watch import Watch
 from ..options import option
+from ..views.core.metric_direction import metric_direction
 from ..views.display import show_job
 from ..views.job.view import JobView
 from .job_display import display_job
 from .parsing import Verb
-from .progress import ProgressLine, make_transfer_callback
+from .progress import ProgressLine, make_transfer_callback, run_step
 from .state import MagicsState
 from .words import QUOTE_HINT, split_words, strip_comment
 
@@ -92,7 +95,12 @@ CELL_MAGIC = Verb(
             metavar="NAME[=VALUE]",
             help="an argument of the script, --NAME=VALUE; without VALUE, the value of the notebook's variable NAME",
         ),
-        option("--key-metric", default="", metavar="NAME", help="the metric that selects the best model"),
+        option(
+            "--key-metric",
+            default="",
+            metavar="NAME",
+            help="the metric that selects the best model (default: the one that the code sends, or accuracy)",
+        ),
         option(
             "--key-metric-mode", default="", choices=("max", "min"), help="max: higher is better; min: lower is better"
         ),
@@ -143,30 +151,34 @@ def run_cell(
     problems = check_code(cell, first_line=_FIRST_LINE_NUMBER, notebook_names=variables.keys())
     if problems:
         raise CellError(problems)
+    key_metric, note = _choose_key_metric(cell, options["key_metric"], options["key_metric_mode"])
     progress = ProgressLine()
-    job = _make_cell_job(state, variables, options, cell, dry_run is not None)
-    progress.update("making the job")
+    there = run_step(progress, "asking the server for its sites", _fetch_connected_sites, state, dry_run is not None)
+    job = _make_cell_job(variables, options, cell, there, key_metric)
+    made: list[WrittenJob] = []
+
+    def write(parent: Path) -> Path:
+        made.append(write_job(job, parent, first_line=_FIRST_LINE_NUMBER))
+        return made[0].folder
+
     if dry_run is not None:
-        written = write_job(job, Path(dry_run), first_line=_FIRST_LINE_NUMBER)
-        progress.finish(f"made a job for {written.framework}")
-        _print_warnings(written.warnings)
-        return written.folder
-    with scratch_folder("making the job") as folder:
-        written = write_job(job, folder, first_line=_FIRST_LINE_NUMBER)
-        _print_warnings(written.warnings)
-        job_id = state.session.submit_job(str(written.folder), progress=make_transfer_callback(progress, "sending"))
-    progress.finish(f"sent a job for {written.framework}: {job_id}")
-    return display_job(state, state.session, _watch_job(state, state.session, job_id), wait=wait)
+        folder = run_step(progress, "making the job", write, Path(dry_run))
+        progress.finish(f"made a job for {made[0].framework}")
+        _print_remarks(made[0], note)
+        return folder
+    session = state.session
+    job_id = _submit(state, session, write, progress)
+    _print_remarks(made[0], note)
+    return display_job(state, session, _watch_job(state, session, job_id), wait=wait)
 
 
 def make_notebook_host(state: MagicsState) -> NotebookHost:
     """Return the notebook's functions for ``NotebookEnv``."""
 
     def show(session: Session, job_id: str) -> JobView:
-        watch = _watch_job(state, session, job_id)
-        return show_job(watch, session, folder=state.config.download_folder or None)
+        return show_job(_watch_job(state, session, job_id), session, folder=state.config.download_folder or None)
 
-    return NotebookHost(lambda: state.session, show)
+    return NotebookHost(lambda: state.session, functools.partial(_submit, state), show)
 
 
 def set_notebook_host(state: MagicsState | None) -> None:
@@ -174,21 +186,57 @@ def set_notebook_host(state: MagicsState | None) -> None:
     set_host(None if state is None else make_notebook_host(state))
 
 
+def _submit(
+    state: MagicsState, session: Session, write: Callable[[Path], Path], progress: ProgressLine | None = None
+) -> str:
+    """Write a job folder and submit it, showing the progress; the job becomes the last one of its session."""
+    progress = progress or ProgressLine()
+    with scratch_folder("making the job") as folder:
+        job_folder = run_step(progress, "making the job", write, folder)
+        tell = make_transfer_callback(progress, "submitting the job")
+        job_id = session.submit_job(str(job_folder), progress=tell)
+    managed = _find_managed_session(state, session)
+    if managed is not None:
+        managed.set_last_job(job_id, job_folder.name)
+    progress.finish(f"submitted the job {job_folder.name}: {job_id}")
+    return job_id
+
+
 def _watch_job(state: MagicsState, session: Session, job_id: str) -> Watch:
-    """Watch a job: one of the current session, or of another of the user's sessions."""
-    if session is state.session:
-        monitor = state.monitor
-        state.managed_session.set_last_job(job_id)
-    else:
-        monitor = Monitor(session)
-    return monitor.watch(job_id)
+    """Watch a job of a session: with that session's own monitor, if it has a name here."""
+    managed = _find_managed_session(state, session)
+    return (Monitor(session) if managed is None else managed.monitor).watch(job_id)
+
+
+def _find_managed_session(state: MagicsState, session: Session) -> ManagedSession | None:
+    """Return the session as ``%flare sessions`` has it; None for one that was opened otherwise."""
+    return next((managed for managed in state.manager.sessions.values() if managed.session is session), None)
+
+
+def _choose_key_metric(cell: str, given: str, given_mode: str) -> tuple[dict[str, str], str]:
+    """Return the settings of the key metric that the user did not give, and a sentence about it, which may be empty."""
+    choice = choose_key_metric(find_metric_names(cell), given)
+    name = given or choice.name
+    direction = metric_direction(name)
+    mode = "min" if name and not given_mode and direction == "min" else ""
+    suggested = {"key_metric": "" if given else name, "key_metric_mode": mode}
+    better = "" if given_mode else ", lower is better" if mode else ", higher is better"
+    note = choice.note
+    if choice.name and not given:
+        note = f"key metric: {name}, the only one that the cell sends{better} (--key-metric, --key-metric-mode)"
+    elif mode and not note:
+        note = f"key metric: {name}{better} (--key-metric-mode max if it is not)"
+    return {setting: value for setting, value in suggested.items() if value}, note
 
 
 def _make_cell_job(
-    state: MagicsState, variables: Mapping[str, Any], options: dict[str, Any], cell: str, dry_run: bool
+    variables: Mapping[str, Any],
+    options: dict[str, Any],
+    cell: str,
+    there: set[str] | None,
+    key_metric: Mapping[str, str],
 ) -> CellJob:
     sites = [name.strip() for name in options["sites"].split(",") if name.strip()]
-    there = _fetch_connected_sites(state, dry_run)
     missing = [name for name in sites if there is not None and name not in there]
     if missing and there is not None:
         raise InvalidArgumentError(
@@ -211,6 +259,7 @@ def _make_cell_job(
         arguments=dict(_parse_argument(text, variables) for text in options["arg"]),
         key_metric=options["key_metric"],
         key_metric_mode=options["key_metric_mode"],
+        suggestions=key_metric,
     )
 
 
@@ -240,6 +289,8 @@ def _parse_argument(text: str, variables: Mapping[str, Any]) -> tuple[str, Any]:
     return name, variables[variable]
 
 
-def _print_warnings(warnings: Sequence[str]) -> None:
-    for warning in warnings:
+def _print_remarks(written: WrittenJob, note: str) -> None:
+    for warning in written.warnings:
         print(f"FLARE warns: {warning}")  # noqa: T201
+    if note and written.follows_suggestions:
+        print(note)  # noqa: T201

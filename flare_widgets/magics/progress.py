@@ -60,12 +60,35 @@ class ProgressLine:
 def run_with_progress(action: str, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a function that may take longer than a second, and show the elapsed time until it returns.
 
-    It runs in a worker thread, so that the output, and an interrupt, come from the caller's thread.
-
     Parameters
     ----------
     action
         The description of the operation: ``restarting site-1``.
+    function
+        The function to run; called with the remaining arguments.
+
+    Raises
+    ------
+    UsageError
+        It was interrupted; its effects so far are not undone.
+    """
+    progress, began = ProgressLine(), time.monotonic()
+    result = run_step(progress, action, function, *args, **kwargs)
+    progress.finish(f"{action}: done after {time.monotonic() - began:.1f} s")
+    return result
+
+
+def run_step(progress: ProgressLine, action: str, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call a function as one step of several, and show the elapsed time in their common line until it returns.
+
+    It runs in a worker thread, so that the output, and an interrupt, come from the caller's thread.
+
+    Parameters
+    ----------
+    progress
+        The line of the steps.
+    action
+        The description of the step.
     function
         The function to run; called with the remaining arguments.
 
@@ -82,25 +105,27 @@ def run_with_progress(action: str, function: Callable[P, T], /, *args: P.args, *
         except BaseException as e:
             outcome.set_exception(e)
 
-    progress, began = ProgressLine(), time.monotonic()
+    began = time.monotonic()
     threading.Thread(target=work, name="flare-verb", daemon=True).start()
     try:
         while not concurrent.futures.wait([outcome], _POLL_INTERVAL_S).done:
             progress.update(f"{action}: {time.monotonic() - began:.0f} s")
     except KeyboardInterrupt:
         raise UsageError(f"stopped waiting; {action} may still be in progress") from None
-    how = "done" if outcome.exception() is None else "failed"
-    progress.finish(f"{action}: {how} after {time.monotonic() - began:.1f} s")
+    if outcome.exception() is not None:
+        progress.finish(f"{action}: failed after {time.monotonic() - began:.1f} s")
     return outcome.result()
 
 
 def make_transfer_callback(progress: ProgressLine, action: str) -> Callable[[int, int], None]:
-    """Return a callback for the session's `progress` parameter that reports through `progress`."""
+    """Return a callback for the session's `progress` parameter that reports through `progress`, with the time."""
+    began = time.monotonic()
 
     def tell(done: int, total: int) -> None:
         of = f" of {format_size(total)}" if total else ""
-        progress.update(
-            f"{action} {format_size(done)}{of}" if done or total else "preparing"
-        )  # a job folder is packed first
+        elapsed = time.monotonic() - began
+        took = f": {elapsed:.0f} s" if elapsed >= 1 else ""
+        text = f"{action} {format_size(done)}{of}" if done or total else "preparing"  # a job folder is packed first
+        progress.update(text + took)
 
     return tell

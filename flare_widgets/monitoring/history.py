@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 
 from .. import bounds
-from .job.model import Results
-from .job.updates import GroupRefreshed, GroupUnavailable, LogOffset, Update
+from .job.model import RANK_SELECTOR, Results
+from .job.updates import GroupRefreshed, GroupUnavailable, LiveMetricsFound, LogOffset, MetricValue, Update
 from .logs import files
 from .logs.facts import ServerLogParser
 from .polling.polls import LOG_FILE, ServerClock
@@ -34,7 +34,8 @@ def read_history(result: JobResult, clock: ServerClock, submitted: tuple[str, st
     updates += files.read_round_metrics(result.round_metrics, workflows)
     updates += files.read_metrics_summary(result.metrics_summary, workflows)
     found = Results(result.scalars, result.evaluations, result.statistics, result.files)
-    return [*updates, found, _describe_metrics(result, found, has_rounds=bool(workflows))]
+    is_recorded = bool(result.round_metrics) or found.has_metrics or _are_logged(updates)
+    return [*updates, found, _describe_metrics(result, is_missing=bool(workflows) and not is_recorded)]
 
 
 def read_stored_config(result: JobResult | None, submitted: tuple[str, str] | None) -> list[Update]:
@@ -50,23 +51,33 @@ def read_stored_config(result: JobResult | None, submitted: tuple[str, str] | No
 def read_stored_log(log: ServerLogParser, parts: Sequence[bytes]) -> list[Update]:
     """Return what a stored log says, up to the bounds; that it was longer is said."""
     updates: list[Update] = []
+    log.max_live_values = bounds.MAX_LIVE_VALUES
     line_count, reason = 0, ""
     for piece in bounds.decode_pieces(parts):
         line_count += piece.count("\n")
-        if line_count > bounds.MAX_LOG_LINES or len(updates) > bounds.MAX_LOG_UPDATES:
+        if line_count > bounds.MAX_LOG_LINES or len(updates) > bounds.MAX_LOG_UPDATES + log.live_value_count:
             reason = f"the log is too long: only its first {bounds.MAX_LOG_LINES} lines were read"
             break
         updates += log.feed(piece)
     now = time.time()
     told: Update = GroupUnavailable("rounds", reason, now) if reason else GroupRefreshed("rounds", now)
-    return [*updates[: bounds.MAX_LOG_UPDATES], LogOffset("server", LOG_FILE, sum(map(len, parts))), told]
+    updates = updates[: bounds.MAX_LOG_UPDATES + log.live_value_count]
+    return [*updates, LogOffset("server", LOG_FILE, sum(map(len, parts))), told]
 
 
-def _describe_metrics(result: JobResult, found: Results, has_rounds: bool) -> Update:
+def _are_logged(updates: Sequence[Update]) -> bool:
+    """Return whether the log has all metrics, written by our component in the job."""
+    has_component = any(isinstance(update, LiveMetricsFound) for update in updates)
+    return has_component and any(
+        isinstance(update, MetricValue) and update.point.rank > RANK_SELECTOR for update in updates
+    )
+
+
+def _describe_metrics(result: JobResult, is_missing: bool) -> Update:
     """Return the update about the job's metrics: that they are complete, or why they are not."""
     now = time.time()
     if result.reason:
         return GroupUnavailable("metrics", result.reason, now)
-    if has_rounds and not (result.round_metrics or found.has_metrics):
+    if is_missing:
         return GroupUnavailable("metrics", _NO_METRICS, now)
     return GroupRefreshed("metrics", now)

@@ -15,6 +15,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from shells import ipython
+from waiting import wait_until
 
 from flare_widgets import NotebookEnv
 from flare_widgets.api import new_secure_session
@@ -118,6 +119,28 @@ while flare.is_running():
     ))
 """
 
+# Two metrics, none of which FLARE selects the best model by, and a third one by step.
+METRICS = """\
+import time
+
+import nvflare.client as flare
+from nvflare.client.tracking import SummaryWriter
+
+flare.init()
+writer = SummaryWriter()
+shift = int(flare.get_site_name().split("-")[-1])
+while flare.is_running():
+    model = flare.receive()
+    if model is None:
+        break
+    for batch in range(2):
+        writer.add_scalar("batch loss", 0.5 + batch, global_step=2 * model.current_round + batch)
+    time.sleep(1)
+    metrics = {"loss": 1.0 / (shift + model.current_round)}
+    metrics["f1"] = 0.25 * shift
+    flare.send(flare.FLModel(params={"numpy_key": model.params["numpy_key"] + 1}, metrics=metrics))
+"""
+
 
 @pytest.fixture
 def shell(federation: LocalFederation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
@@ -143,6 +166,50 @@ def test_cell_for_numpy_runs_to_end(shell: InteractiveShell, federation: LocalFe
         result = Path(session.download_job_result(end.job_id, str(Path.cwd())))
     # Two rounds of a step of one and a half, which came by the command line, as did the quote.
     assert np.load(result / "workspace" / "models" / "server.npy").tolist() == [3.0, 3.0]
+
+
+def values_by_series(snapshot: JobSnapshot) -> dict[tuple[str, str], dict[int, float]]:
+    return {(s.name, s.site): {p.round: p.value for p in s.points} for s in snapshot.metrics}
+
+
+def test_every_metric_of_cell_is_live(shell: InteractiveShell) -> None:
+    """From the first round on, for each site; and what was live is what the result says at the end."""
+    with capture_output() as shown:
+        shell.run_cell_magic("flare", "--name two --rounds 5 --model [0,0]", METRICS)
+    assert "the cell sends 2 metrics (loss, f1): choose" in shown.stdout
+    of_sites = {(name, site) for name in ("loss", "f1") for site in ("site-1", "site-2")}
+    seen: list[JobSnapshot] = []
+
+    def first_round_is_there() -> bool:
+        with capture_output():
+            seen.append(shell.run_line_magic("flare", "monitor --text"))
+        found = values_by_series(seen[-1])
+        return all(0 in found.get(series, {}) for series in of_sites)
+
+    wait_until(first_round_is_there, 60)
+    live = seen[-1]
+    assert not live.ended
+    assert live.has_live_metrics
+    assert values_by_series(live)["loss", "site-2"][0] == 0.5
+    with capture_output():
+        end = shell.run_line_magic("flare", "wait")
+    assert end.status == "FINISHED:COMPLETED", end.failure
+    recorded = values_by_series(end)
+    # Each site and metric once, with all rounds; nothing that was live has another value now.
+    assert set(recorded) == {*of_sites, ("loss", ""), ("f1", "")}
+    assert all(list(points) == [0, 1, 2, 3, 4] for points in recorded.values())
+    assert all(points.items() <= recorded[series].items() for series, points in values_by_series(live).items())
+    steps = {series.site: [point.step for point in series.points] for series in end.step_metrics}
+    assert steps == {"site-1": [*range(10)], "site-2": [*range(10)]}
+
+
+def test_failing_line_is_that_of_cell(shell: InteractiveShell) -> None:
+    code = METRICS.replace("    time.sleep(1)\n", "    assert model.current_round < 1, 'no data'\n")
+    end = cell(shell, "--name broken --rounds 3 --model [0,0] --wait", code)
+    assert end.failure is not None
+    line = code.splitlines().index("    assert model.current_round < 1, 'no data'") + 2
+    assert end.failure.sentence.endswith(f"failed in round 2, in line {line} of the cell: AssertionError: no data")
+    assert end.failure.next_step == f"Correct line {line} of the cell and run the cell again."
 
 
 def test_sklearn_cell_completes_at_named_sites(shell: InteractiveShell) -> None:
@@ -243,6 +310,12 @@ def test_hello_numpy_by_flares_own_recipe(shell: InteractiveShell, federation: L
     # The session was the notebook's, and stays.
     with capture_output():
         shell.run_line_magic("flare", "status")
+
+    # One that is not shown is remembered all the same.
+    hidden = recipe.execute(NotebookEnv(show=False))
+    with capture_output():
+        assert shell.run_line_magic("flare", "monitor --text").job_id == hidden.get_job_id()
+        shell.run_line_magic("flare", "abort --yes")
 
     # A session of its own is closed at the end, and a job can be aborted.
     own = NotebookEnv(kit=federation.admin_kit, show=False)

@@ -26,6 +26,7 @@ from flare_widgets.authoring import (
 from flare_widgets.authoring.arguments import parse_literal
 from flare_widgets.authoring.checks import extract_definitions, guess_framework
 from flare_widgets.authoring.notebook_env import NotebookHost, set_host
+from flare_widgets.cell_jobs import LIVE_METRICS_MODULE
 from flare_widgets.errors import InvalidArgumentError, SessionClosed
 
 CLIENT = """\
@@ -158,6 +159,16 @@ def test_definitions_do_nothing() -> None:
     assert not [line for line in kept.splitlines() if line.startswith("main()")]
 
 
+def test_definitions_stay_in_their_lines() -> None:
+    """So that a failure on the server names a line of the cell, too."""
+    kept, code = extract_definitions(NET).split("\n"), NET.split("\n")
+    assert all(line in ("", original) for line, original in zip(kept, code, strict=False))
+    assert kept.index("class Net(nn.Module):") == code.index("class Net(nn.Module):")
+    decorated = 'x = 1\r\n@f(\r\n    1)\r\ndef g():\r\n    return """\r\n"""\r\ny = 2'
+    assert extract_definitions(decorated) == '\n@f(\n    1)\ndef g():\n    return """\n"""\n\n'
+    assert "flare" not in extract_definitions("import torch; flare.init()\nclass A: pass")
+
+
 def test_arguments_are_words_that_arrive_unchanged() -> None:
     arguments = {"rate": 0.1, "n": 3, "fast": True, "name": "a'b\"c$d", "minus": "-x", "empty": "", "default": None}
     line = format_arguments(arguments)
@@ -272,12 +283,15 @@ def test_numpy_job_folder_written_and_rewritten(tmp_path: Path) -> None:
     assert meta["name"] == "twice"
     assert meta["min_clients"] == 2
     assert {site for sites in meta["deploy_map"].values() for site in sites} == {"server", "lyon", "turin"}
-    for script in written.folder.rglob("client.py"):
+    for script in written.folder.rglob("notebook_cell.py"):
         assert script.read_text() == CLIENT
-    assert len([*written.folder.rglob("client.py")]) == 2
+    assert len([*written.folder.rglob("notebook_cell.py")]) == 2
     server = (written.folder / "app_server" / "config" / "config_fed_server.json").read_text()
     assert '"num_rounds": 4' in server
     assert '"key_metric": "loss"' in server
+    assert f'"path": "{LIVE_METRICS_MODULE}.LiveMetrics"' in server
+    assert (written.folder / "app_server" / "custom" / f"{LIVE_METRICS_MODULE}.py").is_file()
+    assert written.follows_suggestions
     client = (written.folder / "app_lyon" / "config" / "config_fed_client.json").read_text()
     assert '"--rate=0.1"' in client
 
@@ -285,7 +299,7 @@ def test_numpy_job_folder_written_and_rewritten(tmp_path: Path) -> None:
     # a job folder is.
     (written.folder / "stale").touch()
     assert write_job(job, tmp_path, first_line=2).folder == written.folder
-    for script in written.folder.rglob("client.py"):
+    for script in written.folder.rglob("notebook_cell.py"):
         assert script.read_text() == "\n" + CLIENT
     assert not (written.folder / "stale").exists()
     (tmp_path / "mine").mkdir()
@@ -293,6 +307,18 @@ def test_numpy_job_folder_written_and_rewritten(tmp_path: Path) -> None:
     with pytest.raises(InvalidArgumentError, match="is not a job folder"):
         write_job(CellJob(CLIENT, "mine", model=[0]), tmp_path)
     assert (tmp_path / "mine" / "thesis.txt").exists()
+
+
+@needs_nvflare
+def test_suggested_settings_are_followed_or_left_out(tmp_path: Path) -> None:
+    wanted = {"key_metric": "loss", "key_metric_mode": "min"}
+    written = write_job(CellJob(CLIENT, model=[0], suggestions=wanted), tmp_path)
+    config = (written.folder / "app" / "config" / "config_fed_server.json").read_text()
+    assert '"key_metric": "loss"' in config
+    assert '"negate_key_metric": true' in config
+    older = write_job(CellJob(CLIENT, model=[0], suggestions={**wanted, "of_a_later_one": "x"}), tmp_path)
+    assert not older.follows_suggestions
+    assert '"key_metric": "loss"' not in (older.folder / "app" / "config" / "config_fed_server.json").read_text()
 
 
 @needs_nvflare
@@ -326,7 +352,7 @@ def test_environment_uses_current_host_session() -> None:
         sessions.append(Session())
         return sessions[-1]
 
-    set_host(NotebookHost(current, lambda session, job: None))
+    set_host(NotebookHost(current, lambda session, write: "", lambda session, job: None))
     try:
         environment = NotebookEnv()
         assert sessions == []
@@ -337,3 +363,59 @@ def test_environment_uses_current_host_session() -> None:
         set_host(None)
     with pytest.raises(InvalidArgumentError, match="not both"):
         NotebookEnv(current(), kit="kit")
+
+
+class FakeJob:
+    """A recipe's job, which writes a folder with code for the server."""
+
+    name = "mine"
+
+    def export_job(self, folder: str) -> None:
+        app = Path(folder) / self.name / "app"
+        (app / "config").mkdir(parents=True)
+        (app / "custom").mkdir()
+        (app / "custom" / "client.py").touch()
+        (app / "config" / "config_fed_server.json").write_text("{}")
+        (app.parent / "meta.json").write_text('{"deploy_map": {"app": ["@ALL"]}}')
+
+    @property
+    def _deploy_map(self) -> dict[str, Any]:
+        return {}
+
+
+class FakeSession:
+    closed = False
+
+    def __init__(self) -> None:
+        self.files: list[str] = []
+
+    def submit_job(self, folder: str) -> str:
+        self.files = sorted(path.name for path in Path(folder).rglob("*") if path.is_file())
+        return "id"
+
+
+@needs_nvflare
+@pytest.mark.parametrize(("live", "added"), [(True, [f"{LIVE_METRICS_MODULE}.py"]), (False, [])])
+def test_recipe_gets_live_metrics_unless_declined(live: bool, added: list[str]) -> None:
+    set_host(None)
+    session: Any = FakeSession()
+    assert NotebookEnv(session, live_metrics=live).deploy(FakeJob()) == "id"
+    assert session.files == sorted(["client.py", "config_fed_server.json", "meta.json", *added])
+
+
+@needs_nvflare
+@pytest.mark.parametrize("show", [True, False])
+def test_environment_submits_through_notebook(show: bool, tmp_path: Path) -> None:
+    """So that the job is remembered and its making is reported, whether it is shown or not."""
+    told: list[str] = []
+
+    def submit(session: Any, write: Any) -> str:
+        told.append(f"submit {write(tmp_path).name}")
+        return "id"
+
+    set_host(NotebookHost(lambda: FakeSession(), submit, lambda session, job: told.append(f"show {job}")))  # type: ignore[arg-type, return-value]
+    try:
+        assert NotebookEnv(show=show).deploy(FakeJob()) == "id"
+    finally:
+        set_host(None)
+    assert told == ["submit mine", *(["show id"] if show else [])]

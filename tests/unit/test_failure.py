@@ -12,6 +12,7 @@ from failure_sentences import SENTENCES, UNALIGNED, sentence_of
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flare_widgets.cell_jobs import CELL_FILE
 from flare_widgets.monitoring import Evidence, Failure, LogText, diagnose
 from flare_widgets.monitoring.diagnosis import FAILURE_KINDS
 from flare_widgets.monitoring.logs.records import MAX_SHOWN_CHARS, MAX_SHOWN_LINES
@@ -67,6 +68,23 @@ def test_users_line_and_end_of_log() -> None:
     assert failure.next_step == "Correct train.py line 11 and submit the job again."
     assert failure.next_methods == ("submit_job",)
     assert str(failure) == f"{failure.sentence}\n{failure.next_step}"
+
+
+def test_cell_is_named_instead_of_its_file() -> None:
+    """A job that was made of a cell: its user has no file, and runs the cell again."""
+    evidence = json.loads((RECORDINGS / "script-exception.json").read_text().replace("train.py", CELL_FILE))
+    failure = diagnose(Evidence.from_json(evidence))
+    assert failure is not None
+    assert failure.sentence == f"site-2 failed in round 2, in line 11 of the cell: {UNALIGNED}"
+    assert failure.next_step == "Correct line 11 of the cell and run the cell again."
+    assert failure.next_methods == ()
+    evidence = json.loads((RECORDINGS / "client-package.json").read_text())
+    told = diagnose(Evidence.from_json(evidence))
+    assert told is not None
+    failure = diagnose(Evidence.from_json(json.loads(json.dumps(evidence).replace(told.file, CELL_FILE))))
+    assert failure is not None
+    assert f", which line {failure.line} of the cell imports" in failure.sentence
+    assert failure.next_step.startswith("Correct the import in the cell and run it again; or ")
 
 
 def test_log_ends_where_failure_is() -> None:

@@ -33,10 +33,12 @@ from flare_widgets.monitoring.job.updates import (
     GroupUnavailable,
     JobMeta,
     ListedStatus,
+    LiveMetricsFound,
     LogOffset,
     MetricValue,
     PackingStarted,
     ProcessPresence,
+    ScalarValue,
 )
 from flare_widgets.monitoring.results.evaluation import Evaluation
 from flare_widgets.monitoring.results.files import ResultFile
@@ -111,6 +113,8 @@ facts = st.one_of(
         workflows,
     ),
     st.builds(MetricValue, st.just(SELECTOR_VALUE), sites, st.builds(Point, numbers, values), workflows),
+    st.builds(ScalarValue, sites, sites, st.builds(StepPoint, numbers, values)),
+    st.builds(LiveMetricsFound),
     st.builds(BestRound, numbers, values, st.integers(0, 2), workflows),
     st.builds(Event, times, st.sampled_from(["warning", "error"]), sites, sites, st.integers(1, 3), maybe_times),
     st.builds(SiteActivity, sites, st.lists(sites, max_size=2).map(tuple), maybe_times, maybe_times),

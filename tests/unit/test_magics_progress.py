@@ -11,7 +11,7 @@ import time
 import pytest
 from IPython.core.error import UsageError
 
-from flare_widgets.magics.progress import ProgressLine, make_transfer_callback, run_with_progress
+from flare_widgets.magics.progress import ProgressLine, make_transfer_callback, run_step, run_with_progress
 
 
 def test_transfer_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,6 +45,33 @@ def test_slow_call_shows_progress_until_done(said: list[str]) -> None:
     assert run_with_progress("restarting", lambda x, y: done.wait(10) and x + y, 1, y=2) == 3
     assert said[0] == "restarting: 0 s"
     assert re.fullmatch(r"restarting: done after 0\.\d s", said[-1])
+
+
+def test_steps_share_one_line(said: list[str]) -> None:
+    progress = ProgressLine(show_after_s=0)
+    assert run_step(progress, "making the job", lambda: threading.Event().wait(0.3)) is False
+
+    def fail() -> None:
+        threading.Event().wait(0.3)
+        raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        run_step(progress, "submitting", fail)
+    assert said[0] == "making the job: 0 s"
+    assert re.fullmatch(r"submitting: failed after 0\.\d s", said[-1])
+
+
+def test_transfer_tells_time_of_silent_server(said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([0.0, 0.0, 0.5, 0.5, 1.5, 1.5, 12.5, 12.5])
+    monkeypatch.setattr("flare_widgets.magics.progress.time.monotonic", lambda: next(times))
+    tell = make_transfer_callback(ProgressLine(show_after_s=0), "submitting the job")
+    for _ in range(3):
+        tell(1500, 1500)
+    assert said == [
+        "submitting the job 1.5 kB of 1.5 kB",
+        "submitting the job 1.5 kB of 1.5 kB: 2 s",
+        "submitting the job 1.5 kB of 1.5 kB: 12 s",
+    ]
 
 
 def test_fast_call_prints_nothing(said: list[str]) -> None:

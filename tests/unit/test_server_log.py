@@ -227,6 +227,10 @@ HOSTILE = [
     '{"message": "Round 1 global metrics: ' + "{" * 5000 + '}"}',
     "[" * 100_000,
     "x" * (MAX_LINE_CHARS + 1),
+    *(
+        line("live metrics: " + data).rstrip()
+        for data in ("", "{", "[" * 5000, "5", "[[1]]", '{"a": ' * 5000, '{"round": 1' + "0" * 5000 + "}")
+    ),
     '{"message": "\\ud800", "fl_ctx": "[peer=, peer_rc=, task_id=]"}',
 ]
 
@@ -249,8 +253,9 @@ def test_hostile_lines_are_passed_over(hostile: str) -> None:
         "Round 1 global metrics: {" * 40_000,
         "task " * 200_000,
         "assigned task to client " * 40_000,
+        'live metrics: {"round": 1, "site": "a", "metrics": [' + '["x", 1], ' * 100_000,
     ],
-    ids=["breaks", "context", "workflow", "metric", "global", "task", "assigned"],
+    ids=["breaks", "context", "workflow", "metric", "global", "task", "assigned", "live"],
 )
 def test_no_line_can_stall_reader(message: str) -> None:
     began = time.process_time()

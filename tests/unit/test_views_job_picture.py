@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from drawn_jobs import CASES, T, make_large_job
 
+from flare_widgets.cell_jobs import CELL_FILE
 from flare_widgets.formatting.live_text import live
 from flare_widgets.formatting.text import format_duration
+from flare_widgets.monitoring import Failure
 from flare_widgets.monitoring.job.format import describe, progress_text, untold_notes
 from flare_widgets.monitoring.job.model import (
     Freshness,
@@ -97,6 +99,24 @@ def facts(snapshot: JobSnapshot, now: float) -> list[str]:
     said += [*job.problems, *job.missing_notes]
     said += [text for detail in job.details for text in (detail.term, detail.text.text_at(now))]
     return [text for text in said if text]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "file", "function", "location"),
+    [
+        ("site-2 failed: E", "train.py", "step", "train.py, line 7, in step"),
+        ("site-2 failed: E", "train.py", "<module>", "train.py, line 7"),
+        ("site-2 failed, in train.py line 7: E", "train.py", "step", "in step"),
+        ("site-2 failed, in line 7 of the cell: E", CELL_FILE, "<module>", ""),
+        ("site-2 failed: E", CELL_FILE, "", "line 7 of the cell"),
+        ("site-2 failed: E", "", "step", ""),
+    ],
+)
+def test_failure_card_gives_place_once(sentence: str, file: str, function: str, location: str) -> None:
+    failure = Failure(sentence, "client-exception", file=file, line=7, function=function)
+    card = build_view_model(JobSnapshot("job", failure=failure), T).failure
+    assert card is not None
+    assert (card.summary, card.location) == (sentence, location)
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name != "hostile"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .model import Failure
+from .phrasing import describe_place, is_cell
 
 _UNSCHEDULABLE_HINTS = {
     True: "session.report_resources('client') shows what each site has.",
@@ -24,7 +25,8 @@ _METHODS = {
 
 def recommend_next_step(failure: Failure) -> Failure:
     """Return the failure with the recommended action, in a sentence or two, and the methods that do it."""
-    methods = _METHODS.get(failure.kind, ("submit_job",))
+    # A job made of a cell is sent again by running the cell, for which there is no method.
+    methods = _METHODS.get(failure.kind, () if is_cell(failure.file) else ("submit_job",))
     if failure.kind == "unschedulable" and not _lacks_resources(failure):
         methods = ("get_system_info", *methods)
     return replace(failure, next_step=_describe_next_step(failure), next_methods=methods)
@@ -36,20 +38,23 @@ def _lacks_resources(failure: Failure) -> bool:
 
 def _describe_next_step(failure: Failure) -> str:
     site = failure.site or "the site"
-    at = f"{failure.file} line {failure.line}" if failure.file and failure.line is not None else ""
+    at = describe_place(failure.file, failure.line) if failure.line is not None else ""
+    resubmit = "run the cell again" if is_cell(failure.file) else "submit the job again"
     busy = site if site not in ("server", "the site") else "the sites"
     who = "the server" if site == "server" else site
     byoc = " (BYOC is code in the job's custom folder)" if "BYOC" in failure.error else ""
     advice = {
-        "client-exception": f"Correct {at or _describe_unlocated(failure, 'the training code')} "
-        "and submit the job again.",
+        "client-exception": f"Correct {at or _describe_unlocated(failure, 'the training code')} and {resubmit}.",
         "server-exception": f"Correct {at or _describe_unlocated(failure, 'the workflow of the job')} "
         "and submit the job again.",
         "client-exit": f"Find out what ends the process ({site}'s console says more than its log), "
         "and submit the job again.",
         "bad-class": f"Correct the class's path or its arguments in {failure.file or 'the configuration'}, "
         "and submit the job again.",
-        "missing-package": "Ask the administrator to install it there, or correct the import if it is one of your "
+        "missing-package": "Correct the import in the cell and run it again; or ask the administrator to install it "
+        "there, then submit the same job once more."
+        if is_cell(failure.file)
+        else "Ask the administrator to install it there, or correct the import if it is one of your "
         "files; then submit the same job once more.",
         "refused": "Correct what it says and submit the job again."
         if site == "server" and not failure.log
@@ -61,7 +66,7 @@ def _describe_next_step(failure: Failure) -> str:
         "To let a job continue without a site, set a smaller min_clients.",
         "server-restarted": "Submit the same job once more. This one can be neither aborted nor deleted.",
         "timeout": f"See what keeps {busy} busy, or raise the timeout in the "
-        "configuration of the workflow or executor; then submit the job again.",
+        f"configuration of the workflow or executor; then {resubmit}.",
         "unknown": "The job's submitter finds the server's log in workspace/log.txt of the result "
         "(session.download_job_result)" + (", or ask those named below." if failure.missing else "."),
     }[failure.kind]

@@ -9,7 +9,7 @@ from .exceptions import ExceptionFinding, classify
 from .first_cause import is_consequence
 from .log_analysis import LogAnalysis, LoggedCause, OutputError, describe_cause
 from .model import Failure
-from .phrasing import join_sites
+from .phrasing import describe_place, is_cell, join_sites
 
 
 def diagnose_site(analysis: LogAnalysis, site: str) -> Failure | None:
@@ -42,9 +42,8 @@ def build_failure(analysis: LogAnalysis, finding: ExceptionFinding, sites: list[
     server = finding.site == "server"
     who = "The server" if server else join_sites(sites or [finding.site])
     plural = len(sites or ()) > 1
-    where = f", in {finding.file}" if finding.file else ""
-    if where and finding.line is not None:
-        where += f" line {finding.line}"
+    place = describe_place(finding.file, finding.line)
+    where = f", in {place}" if place else ""
     # Loading errors mostly occur before the site's own first round, whatever round the server was in by then.
     number = None if finding.is_before_first_round else analysis.round
     in_round = "" if number is None else f" in round {number + 1}"
@@ -55,9 +54,11 @@ def build_failure(analysis: LogAnalysis, finding: ExceptionFinding, sites: list[
     elif finding.kind == "missing-package":
         has = "have" if plural else "has"
         imported_by = f", which {finding.file} imports" if finding.file else ""
-        sentence = f"{who} {has} no Python package {finding.subject}{imported_by}"
         if finding.file and finding.line is not None:
-            sentence += f" in line {finding.line}"
+            imported_by += f" in line {finding.line}"
+        if is_cell(finding.file):
+            imported_by = f", which {place} imports"
+        sentence = f"{who} {has} no Python package {finding.subject}{imported_by}"
     else:
         sentence = f"{who} failed{in_round}{where}: {finding.error}{finding.cause_note}"
     return Failure(

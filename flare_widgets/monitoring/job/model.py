@@ -17,7 +17,10 @@ GROUPS = ("rounds", "metrics", "activity", "system", "failure")
 
 
 RANK_SELECTOR, RANK_GLOBAL, RANK_RECORD = 0, 1, 2
-"""Trust in the source of a metric's value: the selector's log line, the workflow's own average, FLARE's record."""
+"""Trust in the source of a metric's value: the selector's log line, another line of the log, FLARE's record.
+
+Other lines are those of the workflow's own average and of our component in the job.
+"""
 
 SELECTOR_VALUE = "selector's value"
 """Name of the values by which the server selects the best model, while the metric's name and direction are unknown."""

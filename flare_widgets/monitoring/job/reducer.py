@@ -14,6 +14,7 @@ from functools import singledispatchmethod
 from typing import Any, TypeVar
 
 from ...api.job_status import has_ended
+from ..results.scalars import StepPoint, StepSeries
 from . import meta as job_meta
 from .model import (
     RANK_SELECTOR,
@@ -41,10 +42,12 @@ from .updates import (
     GroupUnavailable,
     JobMeta,
     ListedStatus,
+    LiveMetricsFound,
     LogOffset,
     MetricValue,
     PackingStarted,
     ProcessPresence,
+    ScalarValue,
     Update,
 )
 
@@ -53,6 +56,9 @@ MAX_EVENTS = 200
 
 MAX_SERIES = 2000
 """Maximum number of site metrics in a snapshot: bounded, since the names come from jobs."""
+
+MAX_STEP_SERIES, MAX_STEPS = 200, 1000
+"""Maximum number of live series by step, and of their points, the newest ones."""
 
 MAX_TASKS, MAX_ROUNDS = 10_000, 10_000
 """Maximum number of tasks, of rounds, and of rounds per metric, the newest ones: bounds snapshots of long jobs."""
@@ -96,6 +102,7 @@ class _Reducer:
         self._rounds: dict[tuple[str, int], Round] = {}
         self._tasks: dict[str, SiteTask] = {}
         self._points: dict[_SeriesKey, dict[int, Point]] = {}
+        self._scalars: dict[tuple[str, str], dict[int, float]] = {}
         self._bests: list[BestRound] = []
         self._events: dict[tuple[str, str, str], Event] = {}
         self._activity: dict[str, SiteActivity] = {}
@@ -117,6 +124,8 @@ class _Reducer:
             tasks = _merge_all({t.task_id: t for t in before.tasks}, self._tasks)
             changes["tasks"] = tuple(sorted(tasks.values(), key=lambda t: _task_sort_key(t, order))[-MAX_TASKS:])
         changes |= self._merge_metrics()
+        if self._scalars:
+            changes["live_scalars"] = _merge_scalars(before.live_scalars, self._scalars)
         if self._events:
             events = _merge_all({_event_key(e): e for e in before.events}, self._events)
             changes["events"] = tuple(sorted(events.values())[-MAX_EVENTS:])
@@ -241,6 +250,17 @@ class _Reducer:
             _merge_into(self._points.setdefault(key, {}), update.point.round, update.point)
 
     @apply_one.register
+    def _(self, update: ScalarValue) -> None:
+        step, value = update.point.step, update.point.value
+        if math.isfinite(value):
+            points = self._scalars.setdefault((update.name, update.site), {})
+            points[step] = max(value, points.get(step, value))
+
+    @apply_one.register
+    def _(self, _: LiveMetricsFound) -> None:
+        self._replace(has_live_metrics=True)
+
+    @apply_one.register
     def _(self, update: BestRound) -> None:
         if math.isfinite(update.value):
             self._bests.append(update)
@@ -289,7 +309,7 @@ class _Reducer:
     @apply_one.register
     def _(self, update: Diagnosed) -> None:
         known = self._snapshot.freshness_of("failure").merge(self._freshness.get("failure", Freshness("failure"))).at
-        told, now_told = (f.sentence if f is not None else "" for f in (self._snapshot.failure, update.failure))
+        told, now_told = (repr(f) if f is not None else "" for f in (self._snapshot.failure, update.failure))
         if known is None or (update.at, now_told) >= (known, told):
             self._replace(failure=update.failure)
         self.apply_one(GroupRefreshed("failure", update.at))
@@ -310,6 +330,21 @@ def _merge_series(
         name, site, workflow = key
         merged[key] = Series(name, site, tuple(points[n] for n in sorted(points)[-MAX_ROUNDS:]), workflow)
     return merged
+
+
+def _merge_scalars(
+    known: tuple[StepSeries, ...], more: dict[tuple[str, str], dict[int, float]]
+) -> tuple[StepSeries, ...]:
+    """Return the series with more points; of a long one, the points with the highest steps."""
+    merged = {(series.name, series.site): series for series in known}
+    for key, points in more.items():
+        if key in merged:
+            points = dict(points)
+            for point in merged[key].points:
+                points[point.step] = max(point.value, points.get(point.step, point.value))
+        kept = sorted(points)[-MAX_STEPS:]
+        merged[key] = StepSeries(*key, tuple(StepPoint(step, points[step]) for step in kept))
+    return tuple(merged[key] for key in sorted(merged)[:MAX_STEP_SERIES])
 
 
 def _without_selector_values(known: dict[_SeriesKey, Series]) -> dict[_SeriesKey, Series]:

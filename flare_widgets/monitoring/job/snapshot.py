@@ -47,12 +47,11 @@ class JobSnapshot(JobState):
         return typing.cast(JobSnapshot, deserialize(cls, data))
 
     def records(self) -> list[MetricRecord]:
-        """Return the metrics by round, and those by step if the job has ended, one flat record a value.
+        """Return the metrics by round and by step, one flat record a value.
 
         ``pandas.DataFrame(snapshot.records())`` takes them as they are.
         """
-        scalars = () if self.results is None else self.results.scalars
-        return [*list_round_metrics(self), *list_step_metrics(scalars)]
+        return [*list_round_metrics(self), *list_step_metrics(self.step_metrics)]
 
     def to_frame(self) -> Any:
         """Return the :meth:`records` as a ``pandas.DataFrame``.

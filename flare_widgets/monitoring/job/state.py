@@ -15,6 +15,7 @@ from statistics import median
 
 from ...api.job_status import JobStatus, has_ended
 from ..diagnosis.model import Failure
+from ..results.scalars import StepSeries
 from .model import (
     BestRound,
     Event,
@@ -134,6 +135,10 @@ class JobState:
         The metric by which the job selects its best model, and the best round so far.
     selector, selector_best, recorded_best
         The values of `metrics` and `best` as they were received: the selector's may have the other sign.
+    live_scalars
+        The metrics by step that were sent while the job runs, as far as they were logged; see `step_metrics`.
+    has_live_metrics
+        True if the job logs all metrics of each round while it runs, not only its key metric from the second round on.
     results
         The small data of the result, once the job has ended; None before that, or if it was not read.
     events
@@ -177,6 +182,8 @@ class JobState:
     selector: tuple[Series, ...] = ()
     selector_best: BestRound | None = None
     recorded_best: BestRound | None = None
+    live_scalars: tuple[StepSeries, ...] = ()
+    has_live_metrics: bool = False
     results: Results | None = None
     events: tuple[Event, ...] = ()
     activity: tuple[SiteActivity, ...] = ()
@@ -286,6 +293,15 @@ class JobState:
     def missing_groups(self) -> tuple[Freshness, ...]:
         """The groups of updates that are missing, and would tell something that is not known otherwise."""
         return tuple(f for f in self.freshness if f.missing_reason and self._is_missed(f.group))
+
+    @property
+    def step_metrics(self) -> tuple[StepSeries, ...]:
+        """The metrics by step: those of the result, and those logged meanwhile that the result does not have."""
+        recorded = () if self.results is None else self.results.scalars
+        if not (recorded and self.live_scalars):
+            return recorded or self.live_scalars
+        known = {(series.name, series.site) for series in recorded}
+        return (*recorded, *(series for series in self.live_scalars if (series.name, series.site) not in known))
 
     # -- workflows and rounds -------------------------------------------------------------------------------
 

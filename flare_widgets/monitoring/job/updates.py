@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..diagnosis.model import Failure
+from ..results.scalars import StepPoint
 from .model import BestRound, Event, KeyMetric, Point, Results, Round, SiteActivity, SiteTask, Workflow
 
 
@@ -52,6 +53,20 @@ class MetricValue:
     site: str
     point: Point
     workflow: str = ""
+
+
+@dataclass(frozen=True)
+class ScalarValue:
+    """Value of a metric of a site at a step, sent while the job runs."""
+
+    name: str
+    site: str
+    point: StepPoint
+
+
+@dataclass(frozen=True)
+class LiveMetricsFound:
+    """Presence of our component in the job, which logs all metrics of each round while the job runs."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +134,8 @@ Update = (
     | Round
     | SiteTask
     | MetricValue
+    | ScalarValue
+    | LiveMetricsFound
     | PackingStarted
     | Results
     | BestRound

@@ -1,7 +1,8 @@
 """Parser that turns a job's growing server log into updates. A state machine without I/O.
 
 The relevant messages were determined from servers of 2.7 to 2.9: they are written by FLARE's own controllers, the
-server's runner and the selector of the best model. The context of a record is ``identity=..., run=..., wf=controller,
+server's runner and the selector of the best model; and by our component ``authoring/live_metrics.py`` in jobs that
+have it. The context of a record is ``identity=..., run=..., wf=controller,
 peer=site-1, peer_rc=OK, task_name=train, task_id=...``. Messages of one kind of workflow are read by that kind's
 module in ``monitoring/workflows/``.
 """
@@ -16,6 +17,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ...cell_jobs import LIVE_METRICS_LINE, LIVE_SCALARS_LINE
 from ...formatting.text import sanitize
 from ..job.model import (
     RANK_GLOBAL,
@@ -27,8 +29,10 @@ from ..job.model import (
     SiteTask,
     Workflow,
 )
-from ..job.updates import MetricValue, PackingStarted, Update
-from ..numbers import finite_or_none
+from ..job.updates import LiveMetricsFound, MetricValue, PackingStarted, ScalarValue, Update
+from ..numbers import finite_or_none, round_count_or_none
+from ..results.scalars import StepPoint
+from ..results.values import clean_name, parse_json
 from ..workflows import GENERIC, WorkflowKind, WorkflowRun, find_kind, find_kind_by_sign
 from .noise import JOB_ENDING, event_text, is_noise
 from .patterns import ROUND, TASK_END
@@ -44,6 +48,7 @@ _MAX_CACHED_TASKS = 1000  # tasks whose round is kept until their result comes
 _MAX_CACHED_EVENTS = 1000  # events whose number is kept
 _MAX_CACHED_WORKFLOWS = 100
 _MAX_MESSAGE_CHARS = 20_000  # characters of a message that are parsed
+_MAX_LIVE_VALUES = 50  # values that are read from one line
 _WARNING = LEVELS.index("WARNING")
 
 _GLOBAL_METRICS = re.compile(r"^Round (\d{1,9}) global metrics: (\{.{0,10000}\})$", re.DOTALL)
@@ -67,6 +72,13 @@ class ServerLogParser:
         Seconds by which the server's local time is ahead of UTC; see :func:`.job_meta.server_utc_offset`.
     clock_offset
         Seconds by which the server's clock is ahead of ours.
+
+    Attributes
+    ----------
+    live_value_count
+        The number of values read from lines of our own component in the job, which may have very many.
+    max_live_values
+        That number from which on such lines are passed over; writable.
     """
 
     def __init__(self, utc_offset: float = 0.0, clock_offset: float = 0.0) -> None:
@@ -77,6 +89,9 @@ class ServerLogParser:
         self._tasks: OrderedDict[str, SiteTask] = OrderedDict()
         self._tasks_with_code: OrderedDict[str, None] = OrderedDict()
         self._is_ending = False
+        self._has_live_metrics = False
+        self.live_value_count = 0
+        self.max_live_values = math.inf
         self._event_counts: OrderedDict[tuple[str, str], int] = OrderedDict()
 
     @property
@@ -104,6 +119,10 @@ class ServerLogParser:
         if at is not None:
             at -= self._time_offset
         context = record.context_fields
+        if message.startswith((LIVE_METRICS_LINE, LIVE_SCALARS_LINE)):
+            if self.live_value_count < self.max_live_values:
+                yield from self._read_live_line(message, context.get("wf", "")[:MAX_NAME_CHARS] or self._current)
+            return  # whatever a metric is called, it is no other line
         kind, run = self._run_of(context.get("wf", "")[:MAX_NAME_CHARS] or self._current)
         found = find_kind_by_sign(message) if run.id and kind is GENERIC else None
         if found is not None:
@@ -204,6 +223,18 @@ class ServerLogParser:
             if isinstance(name, str) and value is not None:
                 yield MetricValue(name[:MAX_NAME_CHARS], "", Point(int(match[1]), value, RANK_GLOBAL), run.id)
 
+    def _read_live_line(self, message: str, workflow: str) -> Iterator[Update]:
+        """Return what a line says that our own component in the job has written."""
+        data = parse_json(message[len(LIVE_METRICS_LINE) :])  # both begin with as many characters
+        if not isinstance(data, dict):
+            return
+        if not self._has_live_metrics:
+            self._has_live_metrics = True
+            yield LiveMetricsFound()
+        values: list[Update] = [*_iter_metrics(data, workflow), *_iter_scalars(data)]
+        self.live_value_count += len(values)
+        yield from values
+
     def _count_event(self, kind: str, message: str, at: float | None) -> Event:
         text = sanitize(message, MAX_EVENT_CHARS)
         count = self._event_counts.get((kind, text), 0) + 1
@@ -224,6 +255,29 @@ _MESSAGE_READERS: tuple[tuple[re.Pattern[str], _MessageReader], ...] = (
     (_WORKFLOW_END, ServerLogParser._read_workflow_end),
     (_RUN_END, ServerLogParser._read_run_end),
 )
+
+
+def _iter_metrics(data: dict[str, Any], workflow: str) -> Iterator[MetricValue]:
+    site, number, pairs = data.get("site"), round_count_or_none(data.get("round")), data.get("metrics")
+    if number is None or not isinstance(site, str):
+        return
+    for pair in pairs[:_MAX_LIVE_VALUES] if isinstance(pairs, list) else ():
+        name, value = pair if isinstance(pair, list) and len(pair) == 2 else (None, None)
+        finite = finite_or_none(value)
+        if isinstance(name, str) and finite is not None:
+            point = Point(number, finite, RANK_GLOBAL)
+            yield MetricValue(name[:MAX_NAME_CHARS], site[:MAX_NAME_CHARS], point, workflow)
+
+
+def _iter_scalars(data: dict[str, Any]) -> Iterator[ScalarValue]:
+    scalars = data.get("scalars")
+    for scalar in scalars[:_MAX_LIVE_VALUES] if isinstance(scalars, list) else ():
+        if not isinstance(scalar, dict):
+            continue
+        name, site, step = scalar.get("name"), scalar.get("site"), round_count_or_none(scalar.get("step"))
+        value = finite_or_none(scalar.get("value"))
+        if isinstance(name, str) and isinstance(site, str) and step is not None and value is not None:
+            yield ScalarValue(clean_name(name), clean_name(site), StepPoint(step, value))
 
 
 def _parse_value(text: str) -> float | None:

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...cell_jobs import LIVE_METRICS_MODULE
 from ...config_files import ConfigFileError, parse_config, resolve_variables
 from ..job.model import RANK_RECORD, BestRound, KeyMetric, Point, Workflow
-from ..job.updates import MetricValue, Update
+from ..job.updates import LiveMetricsFound, MetricValue, Update
 from ..numbers import finite_or_none, round_count_or_none
 from ..results.values import parse_json
 from ..workflows import find_kind
@@ -23,6 +24,7 @@ ROUND_METRICS = "metrics/round_metrics"
 METRICS_SUMMARY = "metrics/metrics_summary.json"
 
 _SELECTOR, _WRITER = "IntimeModelSelector", "MetricsArtifactWriter"
+_LIVE_METRICS = f"{LIVE_METRICS_MODULE}.LiveMetrics"
 _RECORD_NAME = re.compile(r"\A[A-Za-z0-9_-]{1,200}\.(json|txt|log)")
 _DEFAULT_KEY_METRIC = "val_accuracy"  # of FLARE's selector
 
@@ -34,14 +36,14 @@ class ServerConfig:
     Attributes
     ----------
     updates
-        The workflows, in their order, and the key metric if there is a selector.
+        The workflows, in their order, the key metric if there is a selector, and that our component is in the job.
     round_metrics_path
         The path of the record of metrics, relative to the job's folder, if it can be read while the job runs; else
         None. A server does not show ``.jsonl`` files; a job whose metrics should be visible while it runs gives the
         writer another name: ``MetricsArtifactWriter(round_file_name="round_metrics.json")``.
     """
 
-    updates: tuple[Workflow | KeyMetric, ...] = ()
+    updates: tuple[Workflow | KeyMetric | LiveMetricsFound, ...] = ()
     round_metrics_path: str | None = None
 
 
@@ -65,7 +67,7 @@ def read_config(text: str, suffix: str = ".json") -> ServerConfig | None:
         config = resolve_variables(parse_config(text, suffix))
     except ConfigFileError:
         return None
-    updates: list[Workflow | KeyMetric] = [
+    updates: list[Workflow | KeyMetric | LiveMetricsFound] = [
         _read_workflow(workflow, position) for position, workflow in enumerate(_dicts_in(config.get("workflows")))
     ]
     round_metrics = None
@@ -74,6 +76,8 @@ def read_config(text: str, suffix: str = ".json") -> ServerConfig | None:
         if path.endswith(_SELECTOR):
             metric = str(args.get("key_metric") or _DEFAULT_KEY_METRIC)[:MAX_NAME_CHARS]
             updates.append(KeyMetric(metric, "min" if args.get("negate_key_metric") else "max"))
+        if path == _LIVE_METRICS:
+            updates.append(LiveMetricsFound())
         name = args.get("round_file_name") if path.endswith(_WRITER) else None
         if isinstance(name, str) and _RECORD_NAME.fullmatch(name):
             round_metrics = f"metrics/{name}"

@@ -149,7 +149,7 @@ class JobView(LiveView):
 
     def _state(self) -> dict[str, Any]:
         snapshot, now = self._watch.snapshot, time.time()
-        scalars = () if snapshot.results is None else snapshot.results.scalars
+        scalars = snapshot.step_metrics
         return {
             "view_model": build_view_model(snapshot, now).to_json(),
             "metrics": self._metrics_json(snapshot, scalars),

@@ -9,6 +9,7 @@ from typing import Any
 from ...formatting.live_text import COUNT, LiveText, live, to_json
 from ...formatting.text import format_age, format_duration, join_names, sanitize
 from ...monitoring.diagnosis import Failure
+from ...monitoring.diagnosis.phrasing import describe_place
 from ...monitoring.job.format import (
     GROUP_LABELS,
     finished_share,
@@ -246,12 +247,19 @@ def _build_time_left(ends_at: float) -> LiveText:
     return live(f"about {COUNT} left", ends_at, as_duration=True, is_countdown=True).then(ends_at - 1)
 
 
+def _describe_location(failure: Failure) -> str:
+    """Return the place in the user's code, as far as the failure's sentence does not give it."""
+    place = describe_place(failure.file, failure.line)
+    function = "" if failure.function in ("", "<module>") else f"in {sanitize(failure.function, _MAX_NAME_CHARS)}"
+    if not place or place in failure.sentence:
+        return function if place else ""
+    if failure.line is not None:
+        place = place.replace(f"{failure.file} line", f"{failure.file}, line")
+    return ", ".join(filter(None, [sanitize(place, _MAX_REASON_CHARS), function]))
+
+
 def _build_failure_card(failure: Failure) -> FailureCard:
-    location = sanitize(failure.file, _MAX_REASON_CHARS)
-    if location and failure.line is not None:
-        location += f", line {failure.line}"
-    if location and failure.function and failure.function != "<module>":
-        location += f", in {sanitize(failure.function, _MAX_NAME_CHARS)}"
+    location = _describe_location(failure)
     log = tuple(sanitize(line, _MAX_LINE_CHARS) for line in failure.log[-_MAX_LOG_LINES:])
     whose = sanitize(failure.log_of, _MAX_NAME_CHARS) or "the job"
     lines = "line" if len(log) == 1 else f"{len(log)} lines"
