@@ -110,7 +110,6 @@ def test_notebook_7(notebook_7: NotebookPage) -> None:
     notebook_7.command("docmanager:save")
     notebook_7.command("notebook:restart-kernel", wait=False)
     notebook_7.page.locator(".jp-Dialog .jp-mod-accept").click()
-    panel.expect_static("FINISHED:ABORTED")
     notebook_7.page.reload()
     notebook_7.wait_until_ready()
     expect(notebook_7.outputs(2).first).to_have_text("Error displaying widget: model not found")

@@ -30,7 +30,7 @@ class FormPanel:
     def __init__(self, output: Locator) -> None:
         self.live = output.locator(".flw-submit.flw-live")
         self.static = output.locator(".flw-submit:not(.flw-live):visible")
-        self.any = output.locator(".flw-submit")
+        self.any = output.locator(".flw-submit:visible")
         self.folders = self.live.locator(".flw-folder")
         self.here = self.live.locator(".flw-here")
         self.field = self.live.get_by_label("path of a job folder")

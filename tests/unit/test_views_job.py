@@ -155,10 +155,11 @@ def test_final_update_is_sent_immediately(renewed):
 
 
 @pytest.mark.usefixtures("renewed")
-def test_static_form_is_renewed_for_new_facts_only():
+def test_static_form_is_renewed_for_new_facts_only(monkeypatch):
     watch = FakeWatch(RUNNING)
-    view, forms = JobView(watch), []
-    view._outputs.renew = forms.append
+    view = JobView(watch)
+    forms: list[dict[str, str]] = []
+    monkeypatch.setattr(view._outputs, "renew", forms.append)
     watch.learn(replace(RUNNING, facts_at=111.0))
     wait_until(lambda: view.view_model["updated_at"] == 111.0)
     watch.learn(replace(RUNNING, facts_at=112.0, name="renamed"))
@@ -178,8 +179,8 @@ def test_static_form_is_renewed_for_new_facts_only():
 def test_static_form_is_renewed_in_zone_of_reader(monkeypatch):
     monkeypatch.setattr(reader_time, "_zone", None)
     view = JobView(FakeWatch(RUNNING))
-    forms = []
-    view._outputs.renew = forms.append
+    forms: list[dict[str, str]] = []
+    monkeypatch.setattr(view._outputs, "renew", forms.append)
     for zone in (None, 7, "../Berlin", "Europe/Nowhere", "x" * 5000):
         view._handle_custom_msg({"kind": "clock", "zone": zone}, [])
     assert forms == []

@@ -1,6 +1,5 @@
 /**
  * Liveness of a view's kernel. A killed kernel sends nothing, and its last data would be shown for ever as if current.
- * While the kernel lives, the view covers its static form; once it has ended, the static form shows.
  *
  * A kernel that has been quiet for some seconds is probed for its clock, which every view's Python half answers. That
  * works in every front end, but cannot tell a busy kernel from a dead one. JupyterLab and Notebook report more: a lost
@@ -54,7 +53,6 @@ export function watchKernel(
   model: Model,
   { el, onChange, isNeeded = () => true, isAtRest = () => false }: KernelOptions,
 ): KernelStatus {
-  const cover = coverStaticForm(model, el);
   // Count ticks, not clock time, so that a suspended computer does not make the kernel seem silent.
   let quietSeconds = 0;
   let waitedSeconds: number | undefined;
@@ -67,7 +65,6 @@ export function watchKernel(
     if (nextProblem === problem && nextEnded === hasEnded) return;
     problem = nextProblem;
     hasEnded = nextEnded;
-    cover(!hasEnded);
     onChange();
   }
 
@@ -123,7 +120,7 @@ export function watchKernel(
       evaluate();
     }),
   ];
-  cover(true);
+  const uncover = coverStaticForm(model, el);
   // Only the kernel can tell a view that is opened late how old its data is.
   askForClock(model);
   startTicking();
@@ -137,7 +134,7 @@ export function watchKernel(
     },
     dispose() {
       stopTicking();
-      cover(false);
+      uncover();
       stop.forEach((undo) => undo());
     },
   };

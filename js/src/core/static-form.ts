@@ -7,10 +7,11 @@ import type { Model } from "./anywidget-model";
 /** Ids as the kernel makes them: nothing else becomes a class. */
 const STATIC_ID = /^[0-9a-z]{1,32}$/u;
 
-/** Show an element in place of the static form, or the static form in place of the element. */
-export function coverStaticForm(model: Model, element: HTMLElement): (isCovered: boolean) => void {
-  return (isCovered) => {
-    const id = model.get("static_id");
-    if (typeof id === "string" && STATIC_ID.test(id)) element.classList.toggle(`flw-drawn-${id}`, isCovered);
-  };
+/** Show an element in place of the static form of a model; the returned function undoes it. */
+export function coverStaticForm(model: Model, element: HTMLElement): () => void {
+  const id = model.get("static_id");
+  if (typeof id !== "string" || !STATIC_ID.test(id)) return () => {};
+  const name = `flw-drawn-${id}`;
+  element.classList.add(name);
+  return () => element.classList.remove(name);
 }
