@@ -199,7 +199,7 @@ def test_saved_while_live_shows_static_form(alone):
 
 
 def test_kernel_restart_and_death_keep_static_form(alone):
-    """What is drawn stays and says so; the file has the static form, for which the kernel has no time then."""
+    """The page still draws the live view; the file has the static form, for which the kernel has no time then."""
     notebook, panel = alone
     kept = notebook.outputs(1).last
     expect(kept).to_contain_text("RUNNING")
