@@ -56,9 +56,9 @@ class FlareWidgets(Configurable):
     poll_interval = traitlets.Float(
         0.0, help="seconds between two polls of a watched job; 0 adapts to the pace of the job"
     ).tag(config=True)
-    download_folder = traitlets.Unicode("", help="the default folder for results; if empty, the startup kit's own").tag(
-        config=True
-    )
+    download_folder = traitlets.Unicode(
+        "results", help="the folder for results; each job gets a folder named after it in there"
+    ).tag(config=True)
     read_only = traitlets.Bool(False, help="refuse everything that may change the server or a site").tag(config=True)
     confirm = traitlets.Bool(True, help="ask for confirmation before a destructive action").tag(config=True)
     views = traitlets.Bool(True, help="show live views instead of text").tag(config=True)

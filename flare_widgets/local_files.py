@@ -143,6 +143,17 @@ def absolute_path(path: str | Path) -> Path:
     return get_working_folder() / expanded
 
 
+def shorten_path(path: Path) -> str:
+    """Return a path as a person would write it: relative in the working folder, with ``~`` in the home folder."""
+    with contextlib.suppress(OSError, RuntimeError):
+        absolute = Path(os.path.abspath(path))  # noqa: PTH100 - links stay
+        for folder, prefix in ((Path.cwd(), ""), (Path.home(), "~")):
+            if absolute.is_relative_to(folder):
+                return str(Path(prefix, absolute.relative_to(folder)))
+        return str(absolute)
+    return str(path)
+
+
 def get_working_folder() -> Path:
     """Return the working folder.
 

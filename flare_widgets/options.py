@@ -75,6 +75,15 @@ def parse_number_or_names(text: str) -> int | list[str]:
     return int(text) if text.lstrip("-").isdecimal() else parse_names(text)
 
 
+def parse_values(text: str) -> tuple[str, list[str]]:
+    """Parse a name and its values: ``rate=0.01,0.1``."""
+    name, _, values = text.partition("=")
+    found = [value.strip() for value in values.split(",")]
+    if not name.strip() or not all(found):
+        raise argparse.ArgumentTypeError(f"expected NAME=VALUE,VALUE,..., got {text!r}")
+    return name.strip(), found
+
+
 def parse_pairs(text: str) -> dict[str, str]:
     """Parse ``name=value`` pairs separated by commas."""
     found: dict[str, str] = {}

@@ -10,7 +10,7 @@ import { build } from "esbuild";
 
 const views = ["compare", "confirm", "faults", "job", "jobs", "session", "submit", "system"];
 /** Views that have a static form only. */
-const staticViews = ["kit"];
+const staticViews = ["kit", "results"];
 const OUTPUT = new URL("../flare_widgets/views/static/", import.meta.url);
 const MANIFEST = "manifest.json";
 

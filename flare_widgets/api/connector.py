@@ -8,14 +8,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ..errors import InvalidArgumentError
+from ..errors import FlareError, InvalidArgumentError
 from ..wire import loop
 from .async_session import AsyncSession
 from .session import Session
+from .tracebacks import trim_traceback, trims_traceback
 
 _MAX_LOGIN_TRIES = 300  # nvflare's limit for a number that has no effect here
 
 
+@trims_traceback
 def new_secure_session(
     username: str,
     startup_kit_location: str | Path,
@@ -61,6 +63,7 @@ def new_secure_session(
     return _connect_or_close(session, timeout, command_timeout)
 
 
+@trims_traceback
 def new_insecure_session(
     startup_kit_location: str | Path, debug: bool = False, timeout: float = 10.0, study: str = "default"
 ) -> Session:
@@ -77,6 +80,7 @@ def new_insecure_session(
     return _connect_or_close(Session("", startup_kit_location, secure_mode=False, debug=debug, study=study), timeout)
 
 
+@trims_traceback
 def connect(kit: str | Path, *, study: str = "default", timeout: float = 10.0, allow_clear: bool = False) -> Session:
     """Open a session with a startup kit; the user's name comes from its certificate.
 
@@ -145,7 +149,11 @@ class ConnectContext:
 
     async def _open(self) -> AsyncSession:
         # In a worker: loading a kit reads files and verifies many signatures.
-        return AsyncSession(await loop.run_in_worker(self._connect))
+        __tracebackhide__ = True
+        try:
+            return AsyncSession(await loop.run_in_worker(self._connect))
+        except FlareError as error:
+            raise trim_traceback(error, self._open) from error.__cause__
 
 
 def _connect_or_close(session: Session, timeout: float, command_timeout: float | None = None) -> Session:

@@ -9,9 +9,13 @@ is that coroutine. Both have the same name, parameters and docstring.
 from __future__ import annotations
 
 import functools
+import inspect
 import types
 from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, TypeVar, overload
+
+from ..errors import FlareError
+from .tracebacks import trim_traceback
 
 S = TypeVar("S")
 P = ParamSpec("P")
@@ -23,11 +27,27 @@ class SyncMixin:
 
     __slots__ = ()
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _install_functions(cls)
+
 
 class AsyncMixin:
     """Base of classes whose methods return a coroutine that has the result."""
 
     __slots__ = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _install_functions(cls)
+
+
+def _install_functions(cls: type) -> None:
+    """Make the declared methods plain functions of the class: completion calls anything else an instance."""
+    for name in dir(cls):
+        declared = inspect.getattr_static(cls, name)
+        if isinstance(declared, dual_method):
+            setattr(cls, name, getattr(cls, name))
 
 
 class dual_method(Generic[S, P, T]):  # noqa: N801 - a decorator, as classmethod is one
@@ -40,11 +60,23 @@ class dual_method(Generic[S, P, T]):  # noqa: N801 - a decorator, as classmethod
     def __init__(self, function: Callable[Concatenate[S, P], Coroutine[Any, Any, T]]) -> None:
         @functools.wraps(function)
         def blocking(face: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
-            return run_to_completion(function(face, *args, **kwargs))
+            __tracebackhide__ = True
+            try:
+                return run_to_completion(function(face, *args, **kwargs))
+            except FlareError as error:
+                raise trim_traceback(error, function) from error.__cause__
+
+        @functools.wraps(function)
+        async def suspending(face: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            __tracebackhide__ = True
+            try:
+                return await function(face, *args, **kwargs)
+            except FlareError as error:
+                raise trim_traceback(error, function) from error.__cause__
 
         self.__doc__ = function.__doc__
-        self._async_function = function
-        self._sync_function = blocking
+        self._function = function
+        self._sync_function, self._async_function = blocking, suspending
 
     @overload
     def __get__(self, instance: SyncMixin, owner: Any = None) -> Callable[P, T]: ...
@@ -60,7 +92,11 @@ class dual_method(Generic[S, P, T]):  # noqa: N801 - a decorator, as classmethod
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         # Plain functions and bound methods, so that help(), completion and inspect work.
-        function = self._sync_function if issubclass(owner or type(instance), SyncMixin) else self._async_function
+        kind = owner or type(instance)
+        if issubclass(kind, SyncMixin):
+            function: Callable[..., Any] = self._sync_function
+        else:
+            function = self._async_function if issubclass(kind, AsyncMixin) else self._function
         return function if instance is None else types.MethodType(function, instance)
 
 
@@ -69,7 +105,7 @@ class dual_property(Generic[S, T]):  # noqa: N801 - a decorator, as property is 
 
     def __init__(self, function: Callable[[S], Coroutine[Any, Any, T]]) -> None:
         self.__doc__ = function.__doc__
-        self._function = function
+        self._method = dual_method(function)
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
@@ -86,8 +122,9 @@ class dual_property(Generic[S, T]):  # noqa: N801 - a decorator, as property is 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:
             return self
-        coroutine = self._function(instance)
-        return run_to_completion(coroutine) if isinstance(instance, SyncMixin) else coroutine
+        __tracebackhide__ = True
+        method: Any = self._method
+        return method.__get__(instance, type(instance))()
 
     def __set__(self, instance: Any, value: Any) -> NoReturn:
         raise AttributeError(f"{self._name!r} is read-only: the server determines it")

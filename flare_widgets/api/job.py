@@ -18,6 +18,7 @@ from .models import TargetType
 from .session_methods import LogMethods, SessionMethods
 from .session_methods.jobs import download_result
 from .session_methods.wait import check_poll_interval, read_status
+from .tracebacks import trims_traceback
 from .transfer.upload import ProgressCallback
 
 if TYPE_CHECKING:
@@ -305,6 +306,7 @@ class Job(SyncMixin, JobHandle["Job"]):
         twin._last_seen = self._last_seen
         return twin
 
+    @trims_traceback
     def watch(self, timeout: float = 0.0, *, file: TextIO | None = None) -> Any:
         """Show the job's progress in the terminal until it ends, and then its outcome.
 

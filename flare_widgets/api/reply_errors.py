@@ -7,6 +7,7 @@ keywords in its text.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from .. import errors
@@ -14,21 +15,30 @@ from ..formatting.text import sanitize_lines
 from ..wire.hci import CommandReply
 from .models import APIStatus
 
-_ERROR_BY_STATUS: dict[str, tuple[type[errors.FlareError], str]] = {
-    "invalid_job_def": (errors.InvalidJobDefinition, "invalid job definition: {info}"),
-    "not_authenticated": (errors.AuthenticationError, "the server no longer knows this user: {info}"),
-    "syntax_error": (errors.InternalError, "syntax error: {info}"),
-    "invalid_job_id": (errors.JobNotFound, "no such job: {info}"),
-    "job_running": (errors.JobNotDone, "job {info} is still running"),
-    "job_not_running": (errors.JobNotRunning, "job {info} is not running"),
+_NO_CLIENTS = "no clients available"
+_START_SITES = "Start the sites, or check why they are not connected"
+
+_ERROR_BY_STATUS: dict[str, tuple[type[errors.FlareError], str, str]] = {
+    "invalid_job_def": (errors.InvalidJobDefinition, "invalid job definition: {info}", ""),
+    "not_authenticated": (errors.AuthenticationError, "the server no longer knows this user: {info}", ""),
+    "syntax_error": (errors.InternalError, "syntax error: {info}", ""),
+    "invalid_job_id": (errors.JobNotFound, "no such job: {info}", "List the jobs to see their ids"),
+    "job_running": (errors.JobNotDone, "job {info} is still running", "Wait until it ends, or abort it"),
+    "job_not_running": (
+        errors.JobNotRunning,
+        "job {info} is not running",
+        "Wait until it runs; if it has ended, read its log",
+    ),
     "clients_running": (
         errors.ClientsStillRunning,
         "one or more sites are still running: shut them down first",
+        "",
     ),
-    "no_clients": (errors.NoClientsAvailable, "no clients available"),
-    "internal_error": (errors.InternalError, "server internal error: {info}"),
-    "no_reply": (errors.NoReply, "{info}"),
+    "no_clients": (errors.NoClientsAvailable, _NO_CLIENTS, _START_SITES),
+    "internal_error": (errors.InternalError, "server internal error: {info}", ""),
+    "no_reply": (errors.NoReply, "{info}", ""),
 }
+"""The exception for each status, its text, and what to do."""
 
 _STATUS_BY_KEYWORD = (
     ("session_inactive", APIStatus.ERROR_INACTIVE_SESSION),
@@ -39,7 +49,7 @@ _STATUS_BY_KEYWORD = (
     ("not authorized", APIStatus.ERROR_AUTHORIZATION),
 )
 
-_NO_CLIENTS = "no clients available"
+_UNKNOWN_SITES = re.compile(r"(?:invalid target|invalid client(?:\(s\))?|unknown site): (\S.*)")
 
 
 def check_reply(line: str, reply: CommandReply, needs_meta: bool = True) -> dict[str, Any]:
@@ -88,12 +98,15 @@ def _check_meta(line: str, meta: dict[str, Any]) -> None:
         raise _not_authorized(line, info)
     if status == "invalid_target":
         if info == _NO_CLIENTS:
-            raise errors.NoClientsAvailable(_NO_CLIENTS)
+            raise errors.NoClientsAvailable(_NO_CLIENTS, next_step=_START_SITES)
         raise errors.InvalidTarget(info)
     if status == "job_running" and " " in info:
         raise errors.JobNotDone(info)  # of the system: a sentence, instead of a job's id
-    kind, text = _ERROR_BY_STATUS.get(str(status), (errors.InternalError, f"{sanitize_lines(status, 100)}: {{info}}"))
-    raise kind(text.replace("{info}", info))
+    unknown = errors.InternalError, f"{sanitize_lines(status, 100)}: {{info}}", ""
+    kind, text, next_step = _ERROR_BY_STATUS.get(str(status), unknown)
+    error = kind(text.replace("{info}", info))
+    error.add_context(next_step=next_step)
+    raise error
 
 
 def _check_text(line: str, reply: CommandReply) -> None:
@@ -119,6 +132,12 @@ def api_status(reply: CommandReply) -> APIStatus:
         return APIStatus.SUCCESS
     text = "\n".join(reply.texts("string", "error"))
     return next((status for keyword, status in _STATUS_BY_KEYWORD if keyword in text), APIStatus.SUCCESS)
+
+
+def find_unknown_sites(error: errors.InvalidTarget) -> list[str]:
+    """Return the names that the server does not know as sites, from its error; none if the error is about others."""
+    found = _UNKNOWN_SITES.fullmatch(error.description)
+    return found[1].split() if found else []
 
 
 def _not_authorized(line: str, info: str) -> errors.AuthorizationError:

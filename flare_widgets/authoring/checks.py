@@ -17,6 +17,7 @@ from dataclasses import dataclass
 CLIENT_API_MODULE = "nvflare.client"
 
 # Replacements for receiving and sending: the decorators of the Client API, and patched trainers.
+_LINE_END = re.compile(r"\r\n|\r|\n")  # as Python counts lines: str.splitlines knows more
 _RECEIVE_AND_SEND_NAMES = frozenset({"train", "evaluate", "patch"})
 
 _MISSING_CALL_HINTS = {
@@ -103,7 +104,7 @@ def extract_definitions(code: str) -> str:
     others = {number for node in nodes if node not in kept for number in _line_numbers(node)}
     if lines & others:  # several statements in a line
         return "\n\n".join(ast.unparse(node) for node in kept) + "\n"
-    numbered = enumerate(re.split(r"\r\n|\r|\n", code), 1)
+    numbered = enumerate(_LINE_END.split(code), 1)
     return "\n".join(line if number in lines else "" for number, line in numbered) + "\n"
 
 

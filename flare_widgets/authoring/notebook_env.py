@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..api import Session, connect
+from ..api.saved_results import RESULTS_FOLDER, save_result
 from ..errors import InvalidArgumentError, JobTimeout, SessionClosed
 from ..local_files import scratch_folder
 from .components import add_live_metrics
@@ -42,11 +43,14 @@ class NotebookHost:
         and returns the job's id. Shows the progress, and remembers the job as the session's last one.
     show_job
         Shows the progress of a session's job, in the running cell.
+    get_results_folder
+        Returns the folder for the results of jobs.
     """
 
     get_session: Callable[[], Session]
     submit_job: Callable[[Session, Callable[[Path], Path]], str]
     show_job: Callable[[Session, str], object]
+    get_results_folder: Callable[[], str] = lambda: RESULTS_FOLDER
 
 
 _host: NotebookHost | None = None
@@ -81,7 +85,8 @@ class NotebookEnv:
         part of the job, which writes them to the server's log. It is added only to a job that brings code of its own to
         the server, and changes neither the training nor its result.
     download_to
-        The folder for results; the current folder if not given.
+        The folder for results, in which each job gets a folder named after it; that of ``%flare download`` if not
+        given, which is ``results`` in the working folder unless configured.
     extra
         Properties for recipes that request them with ``get_extra_prop``.
 
@@ -102,7 +107,7 @@ class NotebookEnv:
     >>> recipe = NumpyFedAvgRecipe(model=[0.0, 0.0], min_clients=2, train_script="client.py")  # doctest: +SKIP
     >>> run = recipe.execute(NotebookEnv())  # doctest: +SKIP
     >>> run.get_result()  # doctest: +SKIP
-    '/home/ada/2f7c...'
+    '/home/ada/results/numpy-fedavg-2f7c01d9'
     """
 
     def __init__(
@@ -167,10 +172,11 @@ class NotebookEnv:
         """
         session = self._get_session()
         try:
-            session.wait_for_job(job_id, timeout=timeout)
+            meta = session.wait_for_job(job_id, timeout=timeout)
         except JobTimeout:
             return None
-        return session.download_job_result(job_id, None if self._download_to is None else str(self._download_to))
+        parent = self._download_to or (RESULTS_FOLDER if _host is None else _host.get_results_folder())
+        return str(save_result(session, job_id, str(meta.get("name") or ""), parent).folder)
 
     def stop(self, clean_up: bool = False) -> None:  # noqa: ARG002  # FLARE's signature
         """Close the session if this environment opened it; any other session stays open.

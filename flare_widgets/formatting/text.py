@@ -11,6 +11,8 @@ from typing import Any
 SHORT_ID = 8
 """Number of characters of a job id to show; any unique prefix is accepted as input."""
 
+_MAX_SUGGESTED_NAMES = 8
+
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -20,8 +22,35 @@ def sanitize(text: str, max_length: int = 200) -> str:
     Names and messages come from a server, a site or a certificate; an escape sequence in them must not reach a
     terminal.
     """
+    if len(text) <= max_length and text.isprintable():
+        return text
     safe = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[: max_length + 1])
     return safe if len(safe) <= max_length else safe[: max_length - 1] + "…"
+
+
+def shorten_names(names: Iterable[str], max_length: int) -> dict[str, str]:
+    """Return a label of limited length for each of some printable names, which mostly differ at their ends.
+
+    A longer name gets an ellipsis in its middle. If then some cannot be told apart, what is the same at the beginning
+    of all longer ones gives way to what differs.
+    """
+    labels = {name: _shorten_middle(name, max_length) for name in names}
+    if len(set(labels.values())) == len(labels):
+        return labels
+    longer = [name for name in labels if len(name) > max_length]
+    first, last = min(longer), max(longer)
+    shared = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    head = max_length // 4
+    if shared <= head:
+        return labels
+    return labels | {name: f"{name[:head]}…{sanitize(name[shared:], max_length - head - 1)}" for name in longer}
+
+
+def _shorten_middle(text: str, max_length: int) -> str:
+    if len(text) <= max_length:
+        return text
+    end = (max_length - 1) // 2
+    return f"{text[: max_length - 1 - end]}…{text[len(text) - end :]}"
 
 
 def sanitize_lines(value: Any, max_length: int = 1000) -> str:
@@ -103,6 +132,28 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the question ``did you mean 'x'?`` with the known word that is most like `word`; empty if none is."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else ""
+
+
+def suggest_name(word: str, known: Iterable[str], noun: str) -> str:
+    """Return sentences that help whoever gave an unknown name: the one that was probably meant, and those that exist.
+
+    Parameters
+    ----------
+    word
+        The unknown name.
+    known
+        The names that exist, ready for display.
+    noun
+        The plural of their kind: ``connected sites``.
+    """
+    names = list(known)
+    if not names:
+        return f"There are no {noun}"
+    by_likeness = sorted((difflib.SequenceMatcher(None, word, name).ratio() for name in names), reverse=True)
+    is_unique = len(by_likeness) == 1 or by_likeness[0] > by_likeness[1]
+    question = did_you_mean(word, names) if is_unique else ""
+    listed = f"{noun[:1].upper()}{noun[1:]}: {join_names(names, _MAX_SUGGESTED_NAMES)}"
+    return " ".join(filter(None, [f"{question[:1].upper()}{question[1:]}", listed]))
 
 
 def display_width(text: str) -> int:

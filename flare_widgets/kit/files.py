@@ -52,7 +52,7 @@ def find_startup(location: str | Path) -> Path:
     try:
         if not folder.exists():
             raise ConfigError(
-                f"there is no startup kit at {folder}: no such folder", next_step=_advise_missing_folder(str(location))
+                f"there is no startup kit at {folder}: no such folder", next_step=advise_missing_folder(str(location))
             )
         if not folder.is_dir():
             raise ConfigError(
@@ -82,10 +82,13 @@ def find_startup(location: str | Path) -> Path:
     )
 
 
-def _advise_missing_folder(location: str) -> str:
+def advise_missing_folder(
+    location: str, otherwise: str = "Check the path: pass the folder that contains startup/"
+) -> str:
+    """Return the next step for a kit's folder that does not exist."""
     if os.name != "nt" and _WINDOWS_PATH.match(location):
         return "This is a path of Windows: pass the path as this machine has it, in WSL below /mnt"
-    return "Check the path: pass the folder that contains startup/"
+    return otherwise
 
 
 def _names_settings(script: Path) -> bool:

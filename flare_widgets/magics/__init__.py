@@ -12,7 +12,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from ..api import Session
 from ..errors import ConfigError
 from ..views.display import show_session
-from . import completion
+from . import completion, question_mark
 from .cell import set_notebook_host
 from .flare import FlareMagics
 from .prompt import show_if_interactive
@@ -42,6 +42,7 @@ def load(shell: InteractiveShell) -> None:
     if magics.state.config not in configurables:
         configurables.append(magics.state.config)
     completion.register(shell, magics.state)
+    question_mark.register(shell)
     set_notebook_host(magics.state)
     _register_session_formatter(shell, magics.state)
 
@@ -56,6 +57,7 @@ def unload(shell: InteractiveShell) -> None:
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("flare", None)
     completion.unregister(shell)
+    question_mark.unregister(shell)
     set_notebook_host(None)
     formatter: Any = shell.display_formatter
     formatter.ipython_display_formatter.pop(Session, None)

@@ -176,9 +176,9 @@ def make_notebook_host(state: MagicsState) -> NotebookHost:
     """Return the notebook's functions for ``NotebookEnv``."""
 
     def show(session: Session, job_id: str) -> JobView:
-        return show_job(_watch_job(state, session, job_id), session, folder=state.config.download_folder or None)
+        return show_job(_watch_job(state, session, job_id), session, folder=state.results_folder)
 
-    return NotebookHost(lambda: state.session, functools.partial(_submit, state), show)
+    return NotebookHost(lambda: state.session, functools.partial(_submit, state), show, lambda: state.results_folder)
 
 
 def set_notebook_host(state: MagicsState | None) -> None:

@@ -160,10 +160,11 @@ def make_value_source(state: MagicsState) -> ValueSource:
 
     def jobs() -> Iterable[Candidate]:
         managed = state.manager.current_session
-        for job in managed.jobs if managed is not None else ():
-            yield Candidate(sanitize(job["job_id"])[:SHORT_ID], sanitize(job["job_name"], 40) or "job")
-        names = dict.fromkeys(sanitize(job["job_name"]) for job in managed.jobs) if managed is not None else {}
+        known = managed.jobs if managed is not None else ()
+        names = dict.fromkeys(sanitize(job["job_name"]) for job in known)
         yield from (Candidate(name, "job") for name in names if name)
+        # A front end shows the kind beside the word: a name there would cover it.
+        yield from (Candidate(sanitize(job["job_id"])[:SHORT_ID], "id") for job in known)
 
     def sites() -> Iterable[Candidate]:
         managed = state.manager.current_session

@@ -17,6 +17,7 @@ from ..local_files import make_file_error
 from ..views.core.hints import explain_error
 from .cell import run_cell
 from .parsing import format_verb_list, parse_line
+from .prompt import Declined, show_cancelled
 from .state import MagicsState
 from .verbs import GROUPS, VERBS
 from .words import explain_variables, split_words, strip_comment
@@ -43,7 +44,11 @@ class FlareMagics(Magics):
         if verb.is_mutating:
             self._check_writable(f"%flare {verb.name}")
         with _translate_errors(lambda: explain_variables(split_words(strip_comment(line))[1:], self._variables)):
-            return verb.run(self.state, **arguments)
+            try:
+                return verb.run(self.state, **arguments)
+            except Declined:
+                show_cancelled()
+                return None
 
     @property
     def _variables(self) -> dict[str, Any]:

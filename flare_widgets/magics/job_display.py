@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from typing import Any
 
 from IPython.core.error import UsageError
 
 from ..api import MonitorReturnCode, Session
+from ..api.job_status import JobStatus
 from ..errors import JobTimeout
 from ..monitoring import JobSnapshot, Watch
 from ..monitoring.job.format import describe
 from ..views.display import show_job
 from ..views.job.view import JobView
-from .progress import ProgressLine
+from .progress import ProgressLine, run_with_progress
 from .state import MagicsState
 
 FIRST_UPDATE_TIMEOUT_S = 6.0  # seconds to wait for the first answer about a job: a little more than a command may take
+_FETCH_TIMEOUT_S = 60.0  # seconds to wait for the rounds and metrics of jobs that have ended
 _REFRESH_INTERVAL_S = 1.0  # seconds between two updates without news: the clock in the line runs on
 
 
@@ -44,7 +48,7 @@ def display_job(
     """
     if as_text or not state.config.views:
         return wait_until_ended(watch, 0.0) if wait else read_once(watch)
-    view = show_job(watch, session, folder=state.config.download_folder or None)
+    view = show_job(watch, session, folder=state.results_folder)
     if not wait:
         return view
     try:
@@ -55,12 +59,21 @@ def display_job(
 
 
 def read_once(watch: Watch) -> JobSnapshot:
-    """Return the current snapshot, and stop watching."""
+    """Return the current snapshot, of a job that has ended with its result, and stop watching."""
     try:
-        watch.wait_for_first_update(FIRST_UPDATE_TIMEOUT_S)
+        run_with_progress("fetching the result", wait_for_results, [watch])
         return watch.snapshot
     finally:
         watch.stop()
+
+
+def wait_for_results(watches: Sequence[Watch], timeout_s: float = _FETCH_TIMEOUT_S) -> None:
+    """Wait until everything about those jobs that have ended is known; do not wait for running ones."""
+    until = time.monotonic() + timeout_s
+    for watch in watches:
+        watch.wait_for_first_update(min(FIRST_UPDATE_TIMEOUT_S, max(0.0, until - time.monotonic())))
+        if watch.snapshot.ended:
+            watch.wait(max(0.0, until - time.monotonic()))
 
 
 def wait_until_ended(watch: Watch, timeout_s: float) -> JobSnapshot:
@@ -79,6 +92,8 @@ def wait_until_ended(watch: Watch, timeout_s: float) -> JobSnapshot:
         while watch.wait(max(0.0, min(_REFRESH_INTERVAL_S, until - time.monotonic()))) is MonitorReturnCode.TIMEOUT:
             progress.update(describe(watch.snapshot))
             if time.monotonic() >= until:
+                if watch.snapshot.ended:
+                    break  # in time; only its result is still being fetched
                 raise JobTimeout(
                     f"job {watch.job_id} did not end within {timeout_s:g} s; it is still running", job_id=watch.job_id
                 )
@@ -88,3 +103,65 @@ def wait_until_ended(watch: Watch, timeout_s: float) -> JobSnapshot:
         watch.stop()
     progress.finish(describe(watch.snapshot))
     return watch.snapshot
+
+
+def wait_until_all_ended(watches: Sequence[Watch], timeout_s: float, *, first: bool = False) -> list[JobSnapshot]:
+    """Wait until several jobs end, showing how many have in a line, and return the last snapshots of those that have.
+
+    Parameters
+    ----------
+    watches
+        The watches of the jobs; they are stopped.
+    timeout_s
+        Seconds for all of them; 0 for no limit.
+    first
+        True to wait only for the first one.
+
+    Raises
+    ------
+    UsageError
+        The waiting was interrupted; the jobs continue.
+    JobTimeout
+        They did not end in time; those that did not continue.
+    """
+    until = time.monotonic() + timeout_s if timeout_s else float("inf")
+    progress = ProgressLine(show_after_s=0)
+    wanted = min(1, len(watches)) if first else len(watches)
+    try:
+        while len(ended := [watch for watch in watches if watch.snapshot.ended]) < wanted:
+            progress.update(_count_ended(watches))
+            if time.monotonic() >= until:
+                raise JobTimeout(
+                    f"{len(watches) - len(ended)} of {len(watches)} jobs did not end within {timeout_s:g} s; "
+                    "they are still running"
+                )
+            waiting = next(watch for watch in watches if not watch.snapshot.ended)
+            waiting.wait(max(0.0, min(_REFRESH_INTERVAL_S, until - time.monotonic())))
+        run_with_progress("fetching the results", wait_for_results, ended)
+    except KeyboardInterrupt:
+        raise UsageError("stopped waiting; the jobs are still running. %flare wait resumes waiting") from None
+    finally:
+        for watch in watches:
+            watch.stop()
+    progress.finish(_count_ended(watches))
+    return [watch.snapshot for watch in ended]
+
+
+class SnapshotList(list[JobSnapshot]):
+    """Snapshots of several jobs, shown a line each."""
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        lines = "..." if cycle else "\n".join(map(str, self))
+        printer.text(lines or "no job was running")
+
+
+def _count_ended(watches: Sequence[Watch]) -> str:
+    """Return how many of several jobs have ended: ``3 of 12 jobs ended: 1 failed; 4 running``."""
+    snapshots = [watch.snapshot for watch in watches]
+    ended = [snapshot for snapshot in snapshots if snapshot.ended]
+    failed = sum(JobStatus.of(snapshot.status) is not JobStatus.COMPLETED for snapshot in ended)
+    running = sum(JobStatus.of(snapshot.status) is JobStatus.RUNNING for snapshot in snapshots)
+    words = f"{len(ended)} of {len(snapshots)} jobs ended"
+    if failed:
+        words += f", {failed} of them without success"
+    return f"{words}; {running} running" if running else words

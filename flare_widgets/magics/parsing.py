@@ -16,6 +16,7 @@ from ..options import Option, add_options
 from .words import QUOTE_HINT, split_words, strip_comment
 
 _COLUMN_GAP = re.compile(r"\s{2,}")
+_HELP_WORDS = frozenset({"-h", "--help", "?", "??"})
 
 
 @dataclass
@@ -104,11 +105,11 @@ def parse_line(verbs: Mapping[str, Verb], line: str) -> tuple[Any, dict[str, Any
         words = split_words(strip_comment(line))
     except ValueError as e:
         raise UsageError(f"%flare: {e} in: {line.strip()}. {QUOTE_HINT}") from None
-    if not words or words[0] in ("-h", "--help"):
+    if not words or words[0] in _HELP_WORDS:
         return None, None
     name, *rest = words
-    found = find_verb(verbs, name)
-    if "-h" in rest or "--help" in rest:
+    found = find_verb(verbs, name.rstrip("?"))
+    if name.endswith("?") or not _HELP_WORDS.isdisjoint(rest):
         return found, None
     return found, vars(found.parser.parse_intermixed_args(rest))
 

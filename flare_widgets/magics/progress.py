@@ -51,6 +51,11 @@ class ProgressLine:
         else:
             self._handle.update(data, raw=True)  # type: ignore[no-untyped-call]
 
+    def leave(self, text: str) -> None:
+        """Show `text` as the final text, however short the operation was."""
+        if text != self._shown_text:
+            self._show(text)
+
     def finish(self, text: str) -> None:
         """Leave `text` as the final text, if anything was shown before."""
         if self._handle is not None and text != self._shown_text:

@@ -6,11 +6,18 @@ from collections.abc import Callable
 
 from IPython.core.error import StdinNotImplementedError, UsageError
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.display import display
 
+from ..formatting.html import render
 from ..views.core.confirm import ConfirmationView
 from .state import MagicsState
 
+_CANCELLED = "Cancelled; nothing was changed."
 _SHOW_TIMEOUT_S = 3.0  # seconds for a front end that can send messages while the cell runs to show a view
+
+
+class Declined(Exception):
+    """The user answered a question with no: a normal outcome, not an error."""
 
 
 def show_if_interactive(state: MagicsState, show: Callable[[], object]) -> Callable[[], object] | None:
@@ -38,8 +45,10 @@ def confirm(state: MagicsState, question: str, confirm_label: str, is_confirmed:
 
     Raises
     ------
+    Declined
+        The answer is not yes.
     UsageError
-        The answer is not yes, or nobody can answer, as in a notebook that is executed.
+        Nobody can answer, as in a notebook that is executed.
     """
     if is_confirmed or not state.config.confirm:
         return
@@ -52,7 +61,13 @@ def confirm(state: MagicsState, question: str, confirm_label: str, is_confirmed:
     except KeyboardInterrupt:
         agreed = False
     if not agreed:
-        raise UsageError("Cancelled; nothing was changed.")
+        raise Declined
+
+
+def show_cancelled() -> None:
+    """Show quietly, in the calling cell, that nothing was done."""
+    html = render('<span style="opacity: 0.7">{{ text }}</span>', text=_CANCELLED)
+    display({"text/plain": _CANCELLED, "text/html": html}, raw=True)  # type: ignore[no-untyped-call]
 
 
 def _is_interactive(state: MagicsState) -> bool:

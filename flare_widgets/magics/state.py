@@ -7,6 +7,7 @@ from pathlib import Path
 from IPython.core.error import UsageError
 
 from ..api import Session
+from ..api.saved_results import RESULTS_FOLDER
 from ..config import FlareWidgets
 from ..federation import LocalFederation
 from ..kit import StartupKit
@@ -95,6 +96,11 @@ class MagicsState:
         """The folders in which startup kits are searched, besides those around the notebook."""
         own = [federation.folder / "kits" for federation in self.federations.values()]
         return [*self.config.kit_folders, *own]
+
+    @property
+    def results_folder(self) -> str:
+        """The folder for the results of jobs."""
+        return self.config.download_folder or RESULTS_FOLDER
 
     def find_kit_folders(self, timeout_s: float = 2.0) -> list[Path]:
         """Return the folders of the startup kits that a name may refer to."""

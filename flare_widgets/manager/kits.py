@@ -11,9 +11,9 @@ from datetime import datetime
 from pathlib import Path
 
 from ..errors import ConfigError, FileAccessError, FlareError
-from ..formatting.text import sanitize
+from ..formatting.text import sanitize, suggest_name
 from ..kit import StartupKit
-from ..kit.files import SETTINGS_FILE
+from ..kit.files import SETTINGS_FILE, advise_missing_folder
 from ..local_files import absolute_path, expand_path, is_file, path_exists
 
 _MAX_DEPTH = 4  # levels below the searched folder
@@ -131,7 +131,12 @@ def resolve_kit(path_or_name: str, find_known: Callable[[], Sequence[Path]]) -> 
             f"there are {len(named)} startup kits called {sanitize(path_or_name)!r}: {places}",
             next_step="Pass the folder",
         )
-    return path  # the reader of the kit reports what is wrong with it
+    names = dict.fromkeys(sanitize(kit.name) for kit in known)
+    suggestion = f"{suggest_name(path_or_name, names, 'known kits')}. For another, pass" if names else "Pass"
+    raise ConfigError(
+        f"there is no startup kit {sanitize(path_or_name)!r}: no such folder, and no kit of that name",
+        next_step=advise_missing_folder(path_or_name, otherwise=f"{suggestion} the folder that contains startup/"),
+    )
 
 
 class _SearchBudget:

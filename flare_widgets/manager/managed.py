@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import concurrent.futures
+import difflib
+import re
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..api import ClientInfo, Session, SessionState, commands
 from ..errors import JobNotFound
-from ..formatting.text import sanitize
+from ..formatting.text import SHORT_ID, did_you_mean, sanitize
 from ..kit import StartupKit
 from ..monitoring import Monitor
 
+_ID_BEGINNING = re.compile(r"[0-9a-f-]{4,36}")
 _MAX_CACHED_JOBS = 500
 _CACHE_LIFETIME_S = 10.0  # seconds for which the server's replies are considered current
 
@@ -85,16 +88,27 @@ class ManagedSession:
             return found
         try:
             return self.session.job(id_or_name).id
-        except JobNotFound:
+        except JobNotFound as error:
             listed = self.session.list_jobs(name_prefix=id_or_name, reverse=True)
             ids = [str(job["job_id"]) for job in listed if job.get("job_name") == id_or_name]
             if not ids:
-                raise
+                raise self._improve_error(error, id_or_name) from None
             if len(ids) > 1:
                 raise JobNotFound(
                     f"{len(ids)} jobs are called {sanitize(id_or_name)!r}, the newest is {sanitize(ids[0])}: pass an id"
                 ) from None
             return ids[0]
+
+    def _improve_error(self, error: JobNotFound, word: str) -> JobNotFound:
+        """Return an error that names the job that was probably meant; the given one if several ids begin like that."""
+        jobs = self.session.list_jobs(reverse=True, limit=_MAX_CACHED_JOBS)
+        if any(str(job.get("job_id")).startswith(word) for job in jobs):
+            return error
+        question = suggest_job(word, jobs)
+        return JobNotFound(
+            f"no job of the study {self.session.study} has the name or the id {sanitize(word)!r}",
+            next_step=f"{question[:1].upper()}{question[1:]}" or "List the jobs to see their names and ids",
+        )
 
     def cache_jobs(self, jobs: Sequence[Mapping[str, Any]]) -> None:
         """Cache the jobs that ``list_jobs`` returned; newest first."""
@@ -168,6 +182,16 @@ class ManagedSession:
 
     def __repr__(self) -> str:
         return f"<ManagedSession {self.name!r}: {self.session!r}>"
+
+
+def suggest_job(word: str, jobs: Iterable[Mapping[str, Any]]) -> str:
+    """Return the question whether another job's name or short id was meant; empty if none is like `word`."""
+    listed = [(str(job.get("job_name") or ""), str(job.get("job_id") or "")) for job in jobs]
+    names = dict.fromkeys(sanitize(name) for name, _ in listed if name)
+    # Any two ids have a few characters in common.
+    is_id = _ID_BEGINNING.fullmatch(word) is not None
+    ids = difflib.get_close_matches(word, [i[: max(SHORT_ID, len(word))] for _, i in listed], n=1, cutoff=0.7)
+    return f"did you mean {sanitize(ids[0])!r}?" if is_id and ids else did_you_mean(word, names)
 
 
 def make_identity(kit: StartupKit, study: str) -> tuple[object, ...]:

@@ -98,6 +98,8 @@ def watch_job(session: Session, job_id: str, timeout: float = 0.0, file: TextIO 
     try:
         while not watch.done:
             left = until - time.monotonic()
+            if left <= 0 and watch.snapshot.ended:
+                break  # in time; only its result is still being fetched
             if left <= 0:
                 stopped = f"stopped watching after {timeout:g} s"
                 raise JobTimeout(f"job {job_id} did not end within {timeout:g} s; it is still running", job_id=job_id)
@@ -106,7 +108,8 @@ def watch_job(session: Session, job_id: str, timeout: float = 0.0, file: TextIO 
             snapshot = watch.snapshot
             if not watch.done and (snapshot.facts_at is not None or snapshot.trouble):
                 line.show(snapshot)
-        watch.wait()  # raises what made the watch fail
+        if watch.done:
+            watch.wait()  # raises what made the watch fail
     except (KeyboardInterrupt, JobTimeout):
         line.end_line()
         line.echo(f"{stopped}; {job_label(watch.snapshot.name, job_id)} is still running")

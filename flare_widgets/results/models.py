@@ -92,8 +92,12 @@ class Model:
 
         It needs the package that it names: numpy, torch, xgboost, ...
         """
+        return self.load_line_for(self.path)
+
+    def load_line_for(self, path: Path) -> str:
+        """Return the expression with another path to the file, such as one relative to the working folder."""
         line = _LOAD_LINES.get(self.format)
-        return line.format(path=str(self.path)) if line else ""
+        return line.format(path=str(path)) if line else ""
 
     @property
     def is_unsafe(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,12 +25,11 @@ from ..monitoring.results.files import RUN_FOLDER, ResultFile, Selection, list_f
 from ..monitoring.results.job_result import JobResult, parse_job_result
 from ..monitoring.results.statistics import Statistics, find_statistics_path
 from ..monitoring.results.values import parse_json
+from ..script_arguments import find_script_arguments
 from .folder import list_paths, read_folder
 from .models import Model, describe_model
 
-_MAX_ARGUMENTS = 100
 _MAX_MODELS = 100
-_SCRIPT_ARGUMENTS = "task_script_args"  # of FLARE's executors that run a script
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ class Result:
     @property
     def name(self) -> str:
         """The job's name; empty if the result does not tell it."""
-        return self.snapshot.name
+        return sanitize(self.snapshot.name, 200)
 
     @functools.cached_property
     def snapshot(self) -> JobSnapshot:
@@ -242,53 +240,3 @@ class Result:
             if arguments:
                 return arguments
         return {}
-
-
-def find_script_arguments(config: Any) -> dict[str, str]:
-    """Return the arguments of the first script in a site's configuration: ``--rate 0.1 --fast`` by name. Pure.
-
-    Parameters
-    ----------
-    config
-        The parsed configuration. FLARE's executors have their script's arguments in ``task_script_args``.
-    """
-    waiting = [config]
-    while waiting:
-        value = waiting.pop(0)
-        if isinstance(value, Mapping):
-            line = value.get(_SCRIPT_ARGUMENTS)
-            if isinstance(line, str) and line.strip():
-                return _split_arguments(line[: bounds.MAX_SEARCHED_CHARS])
-            waiting += value.values()
-        elif isinstance(value, list):
-            waiting += value
-    return {}
-
-
-def _split_arguments(line: str) -> dict[str, str]:
-    try:
-        words = shlex.split(line)
-    except ValueError:  # a quote that is not closed
-        words = line.split()
-    found: dict[str, str] = {}
-    name = ""
-    for word in words:
-        if len(found) >= _MAX_ARGUMENTS:
-            break
-        if word.startswith("-") and not _is_number(word):
-            name, equals, value = word.lstrip("-").partition("=")
-            name = sanitize(name, 100)
-            found[name] = sanitize(value, 200) if equals else "true"
-            name = "" if equals else name
-        elif name:
-            found[name] = sanitize(word, 200)
-            name = ""
-    return found
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True

@@ -64,7 +64,9 @@ def show_system(session: Session, monitor: Monitor) -> SystemView:
     return view
 
 
-def show_submit(session: Session, monitor: Monitor, folder: str | Path | None = None) -> SubmitForm:
+def show_submit(
+    session: Session, monitor: Monitor, folder: str | Path | None = None, *, results_folder: str | None = None
+) -> SubmitForm:
     """Show the form that submits jobs in the caller's cell. Each new job is shown below it.
 
     Parameters
@@ -75,6 +77,8 @@ def show_submit(session: Session, monitor: Monitor, folder: str | Path | None = 
         The monitor of that session.
     folder
         A job folder, or a folder to search for one; the working directory if not given.
+    results_folder
+        The folder for downloads, see :class:`JobView`.
 
     Returns
     -------
@@ -83,7 +87,7 @@ def show_submit(session: Session, monitor: Monitor, folder: str | Path | None = 
     """
 
     def opened(job_id: str) -> JobView:
-        return JobView(monitor.watch(job_id), session)
+        return JobView(monitor.watch(job_id), session, folder=results_folder)
 
     form = SubmitForm(session, folder, opened)
     form.show()
@@ -126,13 +130,15 @@ def show_sessions(manager: Manager) -> SessionSwitcher:
     return switcher
 
 
-def show_jobs(monitor: Monitor) -> JobsView:
+def show_jobs(monitor: Monitor, *, folder: str | None = None) -> JobsView:
     """Show all jobs of a session's study in the caller's cell: live in a notebook, as a table in a terminal.
 
     Parameters
     ----------
     monitor
         The session's monitor.
+    folder
+        The folder for downloads, see :class:`JobView`.
 
     Returns
     -------
@@ -142,7 +148,7 @@ def show_jobs(monitor: Monitor) -> JobsView:
 
     def open_job(job_id: str) -> NestedView:
         watch = monitor.watch(job_id)
-        return JobView(watch, monitor.session), watch.stop
+        return JobView(watch, monitor.session, folder=folder), watch.stop
 
     def compare(job_ids: Sequence[str]) -> NestedView:
         watches = [monitor.watch(job_id) for job_id in job_ids[:MAX_JOBS]]
@@ -153,6 +159,6 @@ def show_jobs(monitor: Monitor) -> JobsView:
 
         return CompareView(watches), end
 
-    view = JobsView(monitor, open_job, compare)
+    view = JobsView(monitor, open_job, compare, folder=folder)
     view.show()
     return view

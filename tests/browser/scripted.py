@@ -124,12 +124,14 @@ class ScriptedSession:
         """Return the number of times that a command was given."""
         return sum(line.split()[0] == verb for line in self.asked)
 
-    def download_job_result(self, job_id: str, destination: str | None = None, *, progress: Any = None) -> str:
+    def download_job_result(
+        self, job_id: str, destination: str | None = None, *, folder_name: str | None = None, progress: Any = None
+    ) -> str:
         self.asked.append(f"download_job {job_id}")
         while not self.whole.wait(0.05):
             if not progress(self.sent, 0):
                 raise TransferCancelled("the download was cancelled: nothing was kept")
-        return f"{destination or '/home/ada/transfer'}/{job_id}"
+        return f"{destination}/{folder_name}"
 
     def _answer(self, line: str, future: concurrent.futures.Future[Any]) -> None:
         answer = self.answers[line.split()[0]]

@@ -147,12 +147,14 @@ def test_restarted_kernel_reported_and_reopen_restores(notebook):
 
     saved = notebook.save()
     assert "application/vnd.jupyter.widget-view+json" in saved.cells[1].outputs[0].data
-    # Without widgets (nbconvert, GitHub): what was known, and when. With them: JupyterLab's word, none of ours.
+    # Without widgets (nbconvert, GitHub) or with them: what was known, and when.
     page, _ = HTMLExporter().from_notebook_node(saved)
     assert "Snapshot from" in page
     assert "brats-segmentation" in page
     notebook.open(notebook.name)
-    expect(notebook.outputs(1)).to_contain_text("Error displaying widget")
+    job.expect_static("RUNNING")
+    expect(notebook.outputs(1).first).to_have_text("Error displaying widget: model not found")
+    expect(notebook.page.get_by_text("Error displaying widget").locator("visible=true")).to_have_count(0)
     expect(notebook.page.locator(".flw-live")).to_have_count(0)
     notebook.run(0)
     notebook.run(1)
@@ -261,7 +263,7 @@ def test_job_is_handled_by_keys_alone(bench):
     job.live.locator("button").first.focus()
     tab_to(bench, job.button("Download"))
     keyboard.press("Enter")
-    expect(job.words).to_contain_text([re.compile("^downloaded into")])
+    expect(job.words).to_contain_text([re.compile("^downloaded to")])
     tab_to(bench, job.button("Delete"))
     keyboard.press("Enter")
     expect(job.live.get_by_role("group", name=re.compile("^Delete this job?"))).to_be_visible()

@@ -101,7 +101,7 @@ def test_download_shows_progress_and_is_cancellable(bench, ended, pictures):
     bench.run_code("session.whole.set()")
     ended.button("Download").focus()
     bench.page.keyboard.press("Enter")
-    expect(ended.words).to_have_text([re.compile(r"^downloaded into /home/ada/transfer/76b8d043-")])
+    expect(ended.words).to_have_text([re.compile(r"^downloaded to results/[\w.-]+-76b8d043$")])
 
 
 def test_delete_confirms_and_disables_all_actions(bench, ended, pictures):

@@ -109,3 +109,39 @@ def test_nothing_moves_while_round_goes_on(shown: NotebookPage) -> None:
         shown.run_code(f"round(1, {returned})")
     expect(rows(panel.live).nth(0)).to_contain_text("done")
     assert panel.live.evaluate("e => e.offsetHeight") == height
+
+
+def test_many_sites_and_rounds_are_all_within_reach(shown: NotebookPage) -> None:
+    panel = JobPanel(shown.outputs(1))
+    shown.run_code(
+        """
+watch.say(
+    workflows=(Workflow("", first_round=0, total_rounds=99),),
+    rounds=tuple(Round(n, began - 5 * (60 - n)) for n in range(60)),
+    tasks=tuple(
+        SiteTask(f"{s}-{n}", f"hospital-{s:02}", "train", n, began - 5 * (60 - n),
+                 None if (s, n) == (7, 59) else began - 5 * (60 - n) + 2, "FAILED" if (s, n) == (3, 59) else "OK")
+        for n in range(60) for s in range(30)
+    ),
+)
+"""
+    )
+    summary = panel.live.locator(".flw-matrix-summary")
+    expect(summary).to_have_text(
+        re.compile(r"^28 of 32 done, 1 failed, 1 (working|late), 2 waiting \(longest: hospital-07")
+    )
+    # Trouble is in sight, and the newest round.
+    expect(rows(panel.live).locator("th").first).to_have_text("hospital-03")
+    newest, oldest = panel.live.locator(".flw-column").last, panel.live.locator(".flw-column").first
+    expect(newest).to_be_in_viewport()
+    expect(oldest).not_to_be_in_viewport()
+    strip = panel.live.locator(".flw-strip")
+    strip.click(position={"x": 1, "y": 4})
+    expect(oldest).to_be_in_viewport()
+    fold = panel.live.get_by_role("button", name="all 32 sites")
+    fold.focus()
+    shown.page.keyboard.press("Enter")
+    expect(rows(panel.live)).to_have_count(32)
+    panel.live.get_by_role("searchbox", name="filter sites").fill("-29")
+    expect(rows(panel.live).locator("th")).to_have_text(["hospital-29"])
+    assert panel.live.evaluate("e => e.scrollWidth <= e.clientWidth")

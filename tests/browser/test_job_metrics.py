@@ -47,8 +47,13 @@ def panel(shown: NotebookPage) -> JobPanel:
     return panel
 
 
-def legend(view: Locator) -> Locator:
-    return view.locator(".flw-legend-item")
+def chart(view: Locator, name: str) -> Locator:
+    """The chart of a metric, with its legend and notes."""
+    return view.locator(".flw-metric", has_text=name)
+
+
+def legend(view: Locator, name: str = "accuracy") -> Locator:
+    return chart(view, name).locator(".flw-legend-item")
 
 
 def ink(plot: Locator) -> int:
@@ -64,11 +69,11 @@ def test_single_value_is_text_two_charted(shown: NotebookPage, panel: JobPanel) 
     expect(panel.live.get_by_role("button", name="Metrics")).to_have_count(0)
     shown.run_code("learn(1)")
     expect(panel.live.locator(".flw-metric-text")).to_have_text(
-        "all sites (aggregate) 0.400, hospital-a 0.420, hospital-b 0.440 in round 1"
+        ["all sites (aggregate) 0.400, hospital-a 0.420, hospital-b 0.440 in round 1", re.compile("^all sites")]
     )
     expect(panel.live.locator("canvas")).to_have_count(0)
     shown.run_code("learn(2)")
-    expect(panel.live.locator("canvas")).to_have_count(1)
+    expect(panel.live.locator("canvas")).to_have_count(2)
     expect(legend(panel.live)).to_have_text(["all sites (aggregate) 0.450", "hospital-a 0.470", "hospital-b 0.490"])
 
 
@@ -78,7 +83,7 @@ def test_values_under_pointer(shown: NotebookPage, panel: JobPanel, pictures: Pa
     expect(plot).to_be_visible()
     shown.page.wait_for_function("e => e.clientWidth > 300", arg=plot.element_handle())
     assert ink(plot) > 2000
-    note = panel.live.locator(".flw-chart-note")
+    note = chart(panel.live, "accuracy").locator(".flw-chart-note")
     expect(note).to_have_text("◯ best: round 5, 0.600")
     over = plot.locator(".u-over")
     box = box_of(over)
@@ -111,21 +116,28 @@ def test_keyboard_reads_chart(shown: NotebookPage, panel: JobPanel) -> None:
     expect(legend(panel.live).first).to_have_text("all sites (aggregate) 0.700")
 
 
-def test_metric_scale_and_fold_are_remembered(shown: NotebookPage, panel: JobPanel, pictures: Path | None) -> None:
+def test_lines_scale_and_fold_are_remembered(shown: NotebookPage, panel: JobPanel, pictures: Path | None) -> None:
     shown.run_code("learn(6)")
-    choice = panel.live.get_by_role("combobox", name="metric")
-    choice.select_option("loss")
-    expect(panel.live.get_by_role("slider", name="loss by round")).to_be_visible()
-    expect(legend(panel.live)).to_have_text(["all sites (aggregate) 0.150", "hospital-a 0.170"])
+    expect(legend(panel.live, "loss")).to_have_text(["all sites (aggregate) 0.150", "hospital-a 0.170"])
+    places = [box_of(panel.live.get_by_role("slider", name=f"{name} by round")) for name in ("accuracy", "loss")]
+    assert places[0]["y"] == places[1]["y"], "the charts are not side by side"
+    line = legend(panel.live, "loss").get_by_role("button", name="hospital-a")
+    line.focus()
+    shown.page.keyboard.press("Space")
+    expect(line).to_have_attribute("aria-pressed", "false")
+    expect(line).to_be_focused()
+    expect(legend(panel.live).get_by_role("button", name="hospital-a")).to_have_attribute("aria-pressed", "false")
     box = panel.live.get_by_role("checkbox", name="logarithmic scale")
     box.focus()
     shown.page.keyboard.press("Space")
-    expect(panel.live.locator(".flw-chart-note")).to_have_text(re.compile(r"^\d values? (is|are) not above 0"))
+    expect(chart(panel.live, "loss").locator(".flw-chart-note")).to_have_text(
+        re.compile(r"^\d values? (is|are) not above 0")
+    )
     shown.screenshot(shown.cell(1), pictures and pictures / "metrics-log.png")
     # A second view of the same job begins as the user left the first.
     shown.run(2)
     other = JobPanel(shown.outputs(2)).live
-    expect(other.get_by_role("slider", name="loss by round")).to_be_visible()
+    expect(legend(other, "loss").get_by_role("button", name="hospital-a")).to_have_attribute("aria-pressed", "false")
     expect(other.get_by_role("checkbox", name="logarithmic scale")).to_be_checked()
 
     heading = panel.live.get_by_role("button", name="Metrics")
@@ -147,7 +159,7 @@ def test_fits_and_stays_in_saved_notebook(
     shown.theme(f"JupyterLab {theme}")
     try:
         shown.run_code("learn(6, best=4, extra=metric('<img src=x onerror=alert(1)>', 3))")
-        expect(panel.live.locator("canvas")).to_be_visible()
+        expect(panel.live.locator("canvas").last).to_be_visible()
         shown.screenshot(shown.cell(1), pictures and pictures / f"metrics-{theme}-{width}-live.png")
         assert panel.live.evaluate("e => e.scrollWidth <= e.clientWidth")
         assert serious(panel.live) == []
@@ -165,7 +177,8 @@ def test_fits_and_stays_in_saved_notebook(
         label = svg.locator("text").first.bounding_box()
         assert label is not None
         assert label["height"] > 8
-        panel.static.get_by_text("2 more metrics").click()
+        panel.static.get_by_text("accuracy as a table").click()
+        expect(panel.static.locator(".flw-values").first).to_contain_text("0.650")
         expect(panel.static.locator("figcaption").last).to_have_text("<img src=x onerror=alert(1)> by round")
         shown.screenshot(shown.cell(1), pictures and pictures / f"metrics-{theme}-{width}-static.png")
         assert mime_types(shown.save(), 1) == [["text/html", "text/plain"]] * 2

@@ -75,7 +75,7 @@ def test_exit_codes(federation: LocalFederation, ours: Session, tmp_path: Path) 
     ours.abort_job(job_id)
     assert run("monitor", job_id, FLARE_WIDGETS_KIT=kit).returncode == 1  # it was aborted
     cases: list[tuple[int, str, Any]] = [
-        (1, "no job of this study has an id that begins with 'zz'", ("monitor", "zz", "--kit", kit)),
+        (1, "no job of the study default has the name or the id 'zz'", ("monitor", "zz", "--kit", kit)),
         (1, "which startup kit? Pass --kit KIT, or set FLARE_WIDGETS_KIT", ("jobs",)),
         (1, "no such folder", ("jobs", "--kit", tmp_path / "nowhere")),
         (1, "does not exist", ("submit", tmp_path / "nowhere", "--kit", kit)),

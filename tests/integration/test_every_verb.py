@@ -130,16 +130,19 @@ def test_submit_wait_and_inspect_finished_job(shell: InteractiveShell, tmp_path:
     assert "is not running" in refused(shell, "stats")
 
     result = flare(shell, f"download --to '{tmp_path / 'results'}'")
-    assert result.parent == tmp_path / "results"
+    assert result == tmp_path / "results" / f"short-one-{job[:8]}"
+    (result / "mine.txt").touch()
+    assert "already in " in said(shell, f"%flare download --to '{tmp_path / 'results'}'")
+    assert (result / "mine.txt").exists()
+    assert flare(shell, "download") == Path.cwd() / "results" / f"short-one-{job[:8]}"
     assert (result / "workspace" / RESULT).stat().st_size == RESULT_SIZE
     said(shell, f"%config FlareWidgets.download_folder = '{tmp_path / 'configured'}'")
     assert flare(shell, "download").parent == tmp_path / "configured"
-    said(shell, "%config FlareWidgets.download_folder = ''")
-    assert "leave out --to" in refused(shell, "download --components --to x")
+    said(shell, "%config FlareWidgets.download_folder = 'results'")
     assert "component" in refused(shell, "download --components")
 
     assert flare(shell, "delete short-one --yes")["job_id"] == job
-    assert "no job of this study has an id that begins with 'short-one'" in refused(shell, "meta short-one")
+    assert "no job of the study default has the name or the id 'short-one'" in refused(shell, "meta short-one")
     assert "which job?" in refused(shell, "meta")
 
 
@@ -171,7 +174,7 @@ def test_compare(shell: InteractiveShell, finished: Finished, tmp_path: Path) ->
     assert "another" in told
     assert "FINISHED:COMPLETED" in told
     assert "two to 8 different jobs, got 1" in refused(shell, "compare another another")
-    assert "no job of this study" in refused(shell, "compare another nonsense")
+    assert "has the name or the id 'nonsense'" in refused(shell, "compare another nonsense")
 
 
 def test_wait_timeout_or_interrupt_keeps_session(
@@ -214,10 +217,14 @@ def test_logs(shell: InteractiveShell, finished: Finished) -> None:
     warnings = flare(shell, f"logs {finished.job_id} --level WARNING")["server"]
     assert " - INFO - " not in warnings
     assert flare(shell, f"logs {finished.job_id} --site all")["server"] == whole["server"]
-    # The sites of this federation do not stream their logs to the server, and the server says so.
+    # The sites of this federation do not stream their logs to the server, so they are read there.
     other = flare(shell, f"logs {finished.job_id} --site site-1")
-    assert (dict(other), list(other.unavailable)) == ({}, ["site-1"])
-    assert "not available: " in repr(other)
+    assert "worker_process" in other["site-1"]
+    assert other.unavailable == {}
+    assert repr(other).startswith("[site-1] ")
+    assert f"this is {finished.job_id[:8]}/log.txt in the folder of site-1" in repr(other).splitlines()[0]
+    assert set(flare(shell, f"logs {finished.job_id} --site all")) == {"server", "site-1", "site-2"}
+    assert "Sites of the job: site-1 and site-2" in refused(shell, f"logs {finished.job_id} --site site-9")
     assert "invalid regular expression" in refused(shell, f"logs {finished.job_id} --grep '('")
 
 
@@ -253,6 +260,8 @@ def test_stats_and_errors(shell: InteractiveShell, running: str) -> None:
     assert set(flare(shell, f"stats {running} --site site-1")) == {"site-1"}
     assert set(flare(shell, f"errors {running}")) == {"server", "site-1", "site-2"}
     assert set(flare(shell, f"errors {running} --reset --site server")) == {"server"}
+    for line in (f"stats {running} --site site-9", f"errors {running} --site site-9", "tail site-9"):
+        assert "Connected sites: site-1 and site-2 (%flare sites)" in refused(shell, line)
 
 
 # -- the server and the sites --------------------------------------------------------------------------------
@@ -368,7 +377,7 @@ def test_what_destroys_asks_first(
     question: str,
 ) -> None:
     asked = answer_questions(monkeypatch, "n")
-    assert refused(shell, line.format(job=running)) == "Cancelled; nothing was changed."
+    assert flare(shell, line.format(job=running)) is None
     whole = question.format(short=running[:8], port=federation.port)
     assert asked == [f"{whole} [y/N] "]
 

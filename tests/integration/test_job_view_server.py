@@ -13,6 +13,7 @@ from jobs import with_code, write_job
 from waiting import wait_until
 
 from flare_widgets.api import Session, connect, permissions
+from flare_widgets.api.saved_results import make_folder_name
 from flare_widgets.errors import JobNotFound
 from flare_widgets.federation import LocalFederation
 from flare_widgets.monitoring import Monitor
@@ -145,8 +146,9 @@ def test_clone_download_delete(ours: Session, finished: Finished, show: Show, tm
 
     shown = show(job_id, folder=tmp_path)
     downloaded = shown.act("download", 60)
-    assert downloaded["message"] == f"downloaded into {tmp_path / job_id}"
-    assert (tmp_path / job_id / "meta.json").is_file()
+    folder = tmp_path / make_folder_name(job_id, ours.job(job_id).name)
+    assert downloaded["message"] == f"downloaded to {folder}"
+    assert (folder / "meta.json").is_file()
 
     deleted = shown.act("delete")
     assert deleted["state"] == "done", deleted

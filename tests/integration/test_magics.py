@@ -95,8 +95,7 @@ def test_abort_asks_first(
         if answer == "y":
             flare(connected, "abort")
         else:
-            with pytest.raises(UsageError, match="Cancelled; nothing was changed"):
-                flare(connected, "abort")
+            assert flare(connected, "abort") is None
     assert asked == [f"Abort queued {job[:8]} (SUBMITTED)? [y/N] "]
     session = flare(connected, "close")
     flare(connected, f"connect '{session.kit.root}'")
@@ -107,7 +106,7 @@ def test_abort_asks_first(
 
 
 def test_prefixes_must_be_unique_and_known(connected: InteractiveShell, queued: Path) -> None:
-    with pytest.raises(UsageError, match="begins with 'zz'"):
+    with pytest.raises(UsageError, match="the id 'zz'"):
         flare(connected, "monitor zz")
     jobs = [flare(connected, f"submit '{queued}'")]
     while len({job[0] for job in jobs}) == len(jobs):

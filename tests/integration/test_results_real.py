@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from training_jobs import fed_avg
 
@@ -14,6 +15,7 @@ from flare_widgets.api import JobNotDone, Session
 from flare_widgets.api.transfer.remote_files import RemoteFiles
 from flare_widgets.monitoring.results.files import Selection
 from flare_widgets.monitoring.results.job_result import fetch_job_result
+from flare_widgets.results import Result
 
 MB = 1 << 20
 MODEL_SIZE = 5_000_000  # numbers: 40 MB
@@ -56,6 +58,9 @@ def test_small_files_of_large_result_are_read(ours: Session, large: str, receive
     transferred = sum(received)
     folder = Path(ours.download_job_result(large, str(tmp_path)))
     assert result.is_complete, result.reason
+    (model,) = [model for model in Result(folder).models if model.name == "models/server.npy"]
+    assert model.arrays[0].size == MODEL_SIZE
+    assert np.array_equal(model.load(), np.load(folder / MODEL))
     assert {path: (folder / path).read_bytes() for path in result.files} == result.files
     run = {p.relative_to(folder).as_posix(): p.stat().st_size for p in (folder / "workspace").rglob("*") if p.is_file()}
     assert {f.path: f.size for f in result.skipped} == {p: size for p, size in run.items() if p not in result.files}

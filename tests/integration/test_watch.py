@@ -35,8 +35,8 @@ print("returned", end.status, len(end.rounds), end == type(end).from_json(end.to
 """
 ROUNDS = 3
 SUMMARY = [
-    r"training \w{8}  FINISHED:COMPLETED after \d+:\d\d",
-    r"3 of 3 rounds, the best was round 3 with loss 0\.500",
+    r"training \w{8}  FINISHED:COMPLETED .*",
+    r"3 .* 3 rounds.* round 3 .*loss 0\.500",
     "",
     r"round 3                 loss",
     r"all sites \(aggregate\)  0\.500",

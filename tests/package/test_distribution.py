@@ -117,5 +117,5 @@ def test_wheel_works_in_empty_environment(built: tuple[Path, Path], tmp_path: Pa
     assert str(tmp_path) in told
     assert "%flare connect" in told
     # What only the local federation needs is told by name.
-    assert "flare-widgets[local]" in told
+    assert "nvflare" in told
     assert "submit" in run(python.parent / "flare-widgets", "--help", cwd=tmp_path, env=env)

@@ -36,8 +36,8 @@ class FakeSession(Fake):
         future = self.asked[-1][1]
         future.set_exception(result) if isinstance(result, BaseException) else future.set_result(result)
 
-    def download_job_result(self, job_id, destination=None, *, progress=None):
+    def download_job_result(self, job_id, destination=None, *, folder_name=None, progress=None):
         self.downloads.append((job_id, destination))
         progress(1_000_000, 0)
         assert self.go_on.wait(10)
-        return f"{destination or '/home/ada/transfer'}/{job_id}"
+        return f"{destination}/{folder_name}"

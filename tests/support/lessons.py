@@ -71,7 +71,7 @@ PROMISES = {
                 r"hospital-b failed in round 2, in client\.py line 12: ValueError: shapes \(10,2\) and \(3,\)",
                 r"Next: Correct client\.py line 12",
             ),
-            "log": (r"hospital-b\]?\n?.*not available",),
+            "log": (r"\[hospital-b\] .*log\.txt in the folder of hospital-b\n(?s:.*)ValueError",),
             "components": (r"ERRORLOG_hospital-b",),
             "paused": (r"hospital-b: paused",),
             "silence": (r"steady \w{8}  RUNNING", r"rounds begun: (\d) \(and \1 when"),

@@ -248,7 +248,7 @@ def test_wrong_code_reports_all_problems(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("framework", "missing", "words"),
     [
-        ("numpy", "nvflare", 'pip install "flare-widgets[local]"'),
+        ("numpy", "nvflare", "NVIDIA FLARE"),
         ("sklearn", "joblib", "pip install scikit-learn"),
         ("pytorch", "torch", "needs torch, here as well as at the sites"),
     ],
@@ -419,3 +419,23 @@ def test_environment_submits_through_notebook(show: bool, tmp_path: Path) -> Non
     finally:
         set_host(None)
     assert told == ["submit mine", *(["show id"] if show else [])]
+
+
+@needs_nvflare
+@pytest.mark.parametrize(("given", "parent"), [(None, "configured"), ("mine", "mine")])
+def test_result_goes_beside_notebook(given: str | None, parent: str, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    class Ended(FakeSession):
+        def wait_for_job(self, job_id: str, timeout: float) -> dict[str, str]:
+            return {"name": "made in a cell"}
+
+        def download_job_result(self, job_id: str, into: str, *, folder_name: str, progress: None) -> str:
+            return f"{into}/{folder_name}"
+
+    set_host(NotebookHost(Ended, lambda *_: "", lambda *_: None, lambda: "configured"))  # type: ignore[arg-type]
+    try:
+        folder = NotebookEnv(download_to=given).get_job_result("76b8d043-1")
+    finally:
+        set_host(None)
+    assert folder == str(tmp_path / parent / "made-in-a-cell-76b8d043")

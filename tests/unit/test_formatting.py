@@ -14,6 +14,7 @@ from flare_widgets.formatting.text import (
     format_duration,
     format_number,
     join_names,
+    suggest_name,
     truncate,
 )
 
@@ -98,6 +99,20 @@ def test_join_names_has_limit_and_noun() -> None:
 def test_did_you_mean_suggests_closest_word() -> None:
     assert did_you_mean("paus", ["kill", "pause"]) == "did you mean 'pause'?"
     assert did_you_mean("xyz", ["kill", "pause"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "words"),
+    [
+        ("hospital-b", ["hospital-a", "hospital-bb"], "Did you mean 'hospital-bb'? Sites: hospital-a and hospital-bb"),
+        ("site-9", ["site-1", "site-2"], "Sites: site-1 and site-2"),  # neither is more likely
+        ("xyz", ["site-1"], "Sites: site-1"),
+        ("x", [f"s{n}" for n in range(20)], "Sites: s0, s1, s2, s3, s4, s5, s6 and 13 more"),
+        ("x", [], "There are no sites"),
+    ],
+)
+def test_suggest_name_lists_what_exists(word: str, known: list[str], words: str) -> None:
+    assert suggest_name(word, known, "sites") == words
 
 
 def test_align_measures_columns_of_terminal() -> None:

@@ -35,18 +35,21 @@ MAY = {
         "bounds", "cell_jobs", "protobuf", "api", "wire", "kit", "errors", "formatting", "config_files", "local_files",
         "optional_packages",
     },
+    "script_arguments": {"bounds", "errors", "formatting"},
+    "sweep": {"script_arguments", "monitoring", "api", "errors", "formatting", "config_files", "local_files"},
     "results": {
+        "script_arguments",
         "bounds", "monitoring", "api", "errors", "formatting", "config_files", "local_files", "optional_packages",
     },
     "config": {"api", "errors", "formatting"},
     "options": set(),
     "manager": {"monitoring", "api", "kit", "errors", "formatting", "local_files"},
-    "views": {"bounds", "manager", "monitoring", "api", "kit", "errors", "formatting", "local_files"},
+    "views": {"bounds", "results", "manager", "monitoring", "api", "kit", "errors", "formatting", "local_files"},
     "federation": {"api", "errors", "formatting", "local_files"},
     "authoring": {"api", "cell_jobs", "errors", "local_files"},
     "magics": {
         "views", "manager", "monitoring", "api", "kit", "errors", "formatting", "federation", "authoring",
-        "config", "options", "local_files",
+        "config", "options", "local_files", "bounds", "results", "sweep",
     },
     "demo": {"api", "monitoring", "views", "formatting"},
     "cli": {

@@ -24,6 +24,7 @@ from flare_widgets.local_files import (
     hold_folder,
     make_file_error,
     scratch_folder,
+    shorten_path,
     sweep_folders,
     translate_os_errors,
 )
@@ -73,6 +74,19 @@ def test_unknown_home_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InvalidArgumentError, match=r"'~/jobs': your home folder is not known"):
         expand_path("~/jobs")
     assert expand_path("jobs/~") == Path("jobs/~")
+
+
+def test_path_is_shortened_to_what_a_person_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "home" / "work").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path / "home" / "work")
+    shortened = {
+        tmp_path / "home" / "work" / "kits" / "ada": str(Path("kits", "ada")),
+        tmp_path / "home" / "kits": str(Path("~", "kits")),
+        tmp_path / "other": str(tmp_path / "other"),
+        Path("kits"): "kits",
+    }
+    assert {path: shorten_path(path) for path in shortened} == shortened
 
 
 def test_removed_working_folder_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

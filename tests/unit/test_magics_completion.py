@@ -155,7 +155,10 @@ def words(state: MagicsState, kind: str) -> list[str]:
 
 
 def test_unseen_values_cost_one_server_request(state: MagicsState, server: FlareServer) -> None:
-    assert words(state, "jobs") == ["76b8d043", "1f00aa00", "hello", "evil\N{REPLACEMENT CHARACTER}[31m"]
+    found = [tuple(candidate) for candidate in make_value_source(state)("jobs", "")]
+    assert found == [
+        ("hello", "job"), ("evil\N{REPLACEMENT CHARACTER}[31m", "job"), ("76b8d043", "id"), ("1f00aa00", "id"),
+    ]  # fmt: skip
     assert words(state, "targets") == ["server", "site-1", "site-2"]
     assert words(state, "studies") == ["default", "heart"]
     assert sum(line.startswith("list_jobs") for line in server.lines) == 1

@@ -8,6 +8,7 @@ import pytest
 from IPython.core.error import UsageError
 
 from flare_widgets.magics.parsing import format_verb_list, parse_line
+from flare_widgets.magics.question_mark import rewrite_questions
 from flare_widgets.magics.verbs import GROUPS, VERBS
 
 PROMISED = (
@@ -95,7 +96,7 @@ def test_invalid_line_gives_one_line_error(line: str, words: str) -> None:
     assert str(error.value).startswith("%flare")
 
 
-@pytest.mark.parametrize("line", ["", "-h", "--help"])
+@pytest.mark.parametrize("line", ["", "-h", "--help", "?", "??"])
 def test_help_lists_all_verbs(line: str) -> None:
     assert parse_line(VERBS, line) == (None, None)
     text = format_verb_list(GROUPS)
@@ -105,7 +106,7 @@ def test_help_lists_all_verbs(line: str) -> None:
 
 @pytest.mark.parametrize("verb", sorted(VERBS))
 def test_every_verb_explains_itself_with_examples(verb: str) -> None:
-    for line in (f"{verb} -h", f"{verb} x --help"):
+    for line in (f"{verb} -h", f"{verb} x --help", f"{verb}?", f"{verb} ?", f"{verb} x ??"):
         found, arguments = parse_line(VERBS, line)
         assert found is VERBS[verb]
         assert arguments is None
@@ -123,6 +124,41 @@ def test_every_example_is_one(verb: str, line: str) -> None:
     assert arguments is not None
     commented = parse_line(VERBS, f"{line.partition('%flare ')[2]}  # as one's notes say")
     assert commented == (found, arguments)
+
+
+@pytest.mark.parametrize(
+    ("cell", "rewritten"),
+    [
+        ("%flare?", "%flare help"),
+        ("%flare ?\n", "%flare help\n"),
+        ("  %flare submit?\n", "  %flare help submit\n"),
+        ("%flare submit jobs/x ??", "%flare help submit"),
+        ("x = 1\n%flare abort?\n", "x = 1\n%flare help abort\n"),
+        ("%%flare?", "%flare help %%flare\n"),
+        ("%%flare -h\n\n", "%flare help %%flare\n"),
+        ("%%flare ?\nimport nvflare\n", "%flare help %%flare\n"),
+    ],
+)
+def test_question_mark_asks_for_help(cell: str, rewritten: str) -> None:
+    assert "".join(rewrite_questions(cell.splitlines(keepends=True))) == rewritten
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "",
+        "%flare submit jobs/x",
+        "x = %flare jobs",
+        "%flares?",
+        "session.submit_job?",
+        "%%bash\n%flare submit?",
+        "%%flare -h\nimport nvflare",
+        "%%flare --rounds 2\n%flare submit?",
+        'text = """\n%flare submit?\n"""',
+    ],
+)
+def test_other_cells_stay_as_they_are(cell: str) -> None:
+    assert "".join(rewrite_questions(cell.splitlines(keepends=True))) == cell
 
 
 def test_what_changes_something_is_known() -> None:

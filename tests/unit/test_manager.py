@@ -284,7 +284,12 @@ def test_kit_resolves_by_path_or_folder(tmp_path: Path, monkeypatch: pytest.Monk
     assert resolve_kit("bob@example.org", lambda: found) == bob
     assert resolve_kit("ada", lambda: found) == ada
     assert resolve_kit("kits/ada@example.org", _refuse_to_search) == Path("kits/ada@example.org")
-    assert resolve_kit("nobody", lambda: found) == Path("nobody")
+    with pytest.raises(
+        ConfigError, match=r"no such folder, and no kit of that name\. Did you mean 'bob@example\.org'\?"
+    ):
+        resolve_kit("bob@exmaple.org", lambda: found)
+    with pytest.raises(ConfigError, match=r"name\. Pass the folder"):
+        resolve_kit("nobody", list)
     other = kits.write_kit(tmp_path / "more" / "ada@example.org")
     with pytest.raises(ConfigError, match=r"2 startup kits called 'ada'.*Pass the folder"):
         resolve_kit("ada", lambda: [*found, other])

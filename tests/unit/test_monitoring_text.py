@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from flare_widgets.monitoring.diagnosis import Failure
-from flare_widgets.monitoring.job.format import describe, waiting_note
+from flare_widgets.monitoring.job.format import describe, live_metrics_note, metrics_without_first_round, waiting_note
 from flare_widgets.monitoring.job.model import (
+    RANK_GLOBAL,
+    RANK_RECORD,
+    SELECTOR_VALUE,
     BestRound,
     Freshness,
     KeyMetric,
@@ -332,3 +336,70 @@ def test_hostile_input_is_safe_in_terminal(hostile: str, status: str | None) -> 
     assert len(line) < 2000
     assert all(part.isprintable() for part in summarize(snapshot, T + 5).split("\n"))
     assert len(summarize(snapshot, T + 5)) < 6000
+
+
+# -- which metrics are live ------------------------------------------------------------------------------------
+
+
+def measured(*names: str, first: int = 1, rank: int = 0, **known: Any) -> JobSnapshot:
+    """A running job of FedAvg with values of some metrics, of the aggregate and of a site."""
+    series = tuple(
+        Series(name, site, tuple(Point(n, 0.5, rank) for n in range(first, 5))) for name in names for site in ("", "a")
+    )
+    workflow = Workflow("", "FedAvg", first_round=0, total_rounds=10)
+    return running(**{"metrics": series, "workflows": (workflow,), **known})
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "note"),
+    [
+        (measured("accuracy"), "Live: only the job's key metric (accuracy). Others arrive with the result."),
+        (
+            measured(),
+            "Live: only the job's key metric (accuracy), and the server's log has no value of it. "
+            "Others arrive with the result.",
+        ),
+        (
+            measured(rounds=(Round(0, T + 20), Round(1, T + 40))),
+            "Live: only the job's key metric (accuracy), from round 2 on. Others arrive with the result.",
+        ),
+        (
+            measured(SELECTOR_VALUE, key_metric=None),
+            "Live: only the value by which the server selects the best model. The metrics arrive with the result.",
+        ),
+        (
+            measured(key_metric=None),
+            "No metric is live: the server's log has none. Those that the job records arrive with the result.",
+        ),
+        # More is live than the selector tells: nothing is missing that is known of.
+        (measured("accuracy", "loss", first=0), ""),
+        (measured("accuracy", first=0, rank=RANK_GLOBAL), ""),
+        (measured("accuracy", rank=RANK_GLOBAL), ""),
+        (measured(has_live_metrics=True), ""),
+        # Another sentence says why nothing can be read.
+        (measured(freshness=(Freshness("metrics", None, "not permitted", T + 1),)), ""),
+        (measured(rounds=(), tasks=()), ""),
+        (measured(key_metric=None, workflows=()), ""),
+        (measured(packing_since=T + 130), ""),
+        (submitted(), ""),
+        (ended("FINISHED:COMPLETED"), ""),
+    ],
+)
+def test_note_says_which_metrics_are_live(snapshot: JobSnapshot, note: str) -> None:
+    assert live_metrics_note(snapshot) == note
+    printed: list[str] = []
+    snapshot._repr_pretty_(SimpleNamespace(text=printed.append), False)
+    assert note in printed[0]
+    assert "Live:" not in str(snapshot)
+
+
+def test_first_round_comes_with_result_of_selector_only() -> None:
+    assert metrics_without_first_round(measured("accuracy")) == {("accuracy", "")}
+    assert metrics_without_first_round(measured("accuracy", first=0)) == set()
+    assert metrics_without_first_round(measured("accuracy", first=2)) == set()
+    assert metrics_without_first_round(measured("accuracy", rank=RANK_RECORD)) == set()
+    aggregate = Series("accuracy", "", (Point(3, 0.5),))
+    late = measured("accuracy")
+    assert metrics_without_first_round(replace(late, metrics=(aggregate, *late.metrics[1:]))) == {("accuracy", "")}
+    done = replace(late, status="FINISHED:COMPLETED")
+    assert metrics_without_first_round(done) == set()

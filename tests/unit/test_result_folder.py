@@ -23,7 +23,7 @@ from flare_widgets.errors import InputError, NotInstalled
 from flare_widgets.results import Model, Result
 from flare_widgets.results.array_headers import ArrayInfo, read_npy_header, read_npz_headers, read_safetensors_header
 from flare_widgets.results.models import describe_model
-from flare_widgets.results.result import find_script_arguments
+from flare_widgets.script_arguments import find_script_arguments
 
 FIXTURES = Path(__file__).with_name("results")
 CLIENT_CONFIG = {"executors": [{"executor": {"args": {"task_script_args": "--rate=0.5 --batch 16 --low -1 --fast"}}}]}

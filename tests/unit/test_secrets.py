@@ -43,6 +43,13 @@ def signatures(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     return made
 
 
+@pytest.fixture(autouse=True)
+def whole_tracebacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the frames that a user does not see: a log has them."""
+    for module in ("connector", "dual", "tracebacks"):
+        monkeypatch.setattr(f"flare_widgets.api.{module}.trim_traceback", lambda error, _: error)
+
+
 class Raw(FlareServer):
     """Gives away many secrets, and what it is told to in an upload."""
 

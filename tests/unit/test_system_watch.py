@@ -102,6 +102,16 @@ def test_job_that_nobody_runs_is_found(session: Scripted, watch: SystemWatch) ->
     assert watch.snapshot.zombies[0].job_id == "j1"
 
 
+def test_name_of_new_job_is_asked_at_once(
+    session: Scripted, watch: SystemWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(system_watch._INTERVALS_S, "jobs", 3600.0)
+    watch.resume()
+    until(watch, lambda s: session.counts().get("list_jobs") == 1)
+    session.running.add("j2")
+    until(watch, lambda s: len(s.jobs) == 2 and session.counts()["list_jobs"] == 2)
+
+
 def test_details_are_asked_once_when_wanted(session: Scripted, watch: SystemWatch) -> None:
     watch.resume()
     until(watch, lambda s: s.facts_at is not None)

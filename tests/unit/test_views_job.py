@@ -400,7 +400,7 @@ class TestActions:
         assert by_name(view)["delete"]["disabled_reason"] == "it is being downloaded"
         session.go_on.set()
         wait_until(lambda: by_name(view)["download"]["state"] == "done")
-        assert by_name(view)["download"]["message"] == "downloaded into /data/76b8d043-5f0e"
+        assert by_name(view)["download"]["message"] == "downloaded to /data/hello-numpy-76b8d043"
         assert session.downloads == [("76b8d043-5f0e", "/data")]
 
     def test_without_session_nothing_can_be_asked(self, watch):
@@ -419,10 +419,10 @@ class TestActions:
         act(view, "download")
         wait_until(lambda: session.downloads)
         view.make_static()
-        assert "downloaded into" not in replaced[-1]["text/html"]
+        assert "downloaded to" not in replaced[-1]["text/html"]
         session.go_on.set()
         wait_until(lambda: len(replaced) == 2)
-        assert "downloaded into /home/ada/transfer/76b8d043-5f0e" in replaced[-1]["text/html"]
+        assert "downloaded to results/hello-numpy-76b8d043" in replaced[-1]["text/html"]
 
     def test_ended_view_stays_live_until_frozen(self, session, replaced):
         watch = FakeWatch(RUNNING)

@@ -182,7 +182,9 @@ def test_large_job_stays_small():
     snapshot = job(*found, key_metric=KeyMetric("m0"), best=BestRound(777, values[777]))
     drawn = build_metrics(snapshot)
     assert len(drawn) == MAX_METRICS
-    assert {len(metric.lines) for metric in drawn} == {MAX_SITES + 1}
+    # A line for the aggregate, for the mean, and for some of the sites on request.
+    assert {len(metric.lines) for metric in drawn} == {MAX_SITES + 2}
+    assert {sum(line.is_optional for line in metric.lines) for metric in drawn} == {MAX_SITES}
     assert {metric.hidden_sites for metric in drawn} == {60 - MAX_SITES}
     assert len(json.dumps([metric.to_json() for metric in drawn])) < 800_000
     # The newest and the best round are there however few are.
@@ -191,8 +193,8 @@ def test_large_job_stays_small():
     assert kept[778] == values[777]
     assert drawn[0].stride == 20
     [first, *_] = build_charts(snapshot)
-    assert f"and {60 - 11} more, not drawn" in first["svg"]
-    assert len(job_html(snapshot, T)) < 800_000
+    assert f"and {60 - MAX_SITES} more, not drawn" in first["svg"]
+    assert len(job_html(snapshot, T)) < 60_000
 
 
 def test_metrics_rebuilt_only_when_changed():
@@ -244,3 +246,89 @@ def test_hostile_names_are_escaped_everywhere(words):
             ET.fromstring(chart["svg"])
     sent = json.dumps([metric.to_json() for metric in build_metrics(snapshot)])
     assert len(sent) < 3000
+
+
+def test_axis_begins_with_first_round_live_and_static():
+    late = job(series("accuracy", "", 0.4, 0.6, begin=1), key_metric=KeyMetric("accuracy"))
+    [metric] = build_metrics(late)
+    assert (metric.first_x, metric.note) == (1, "Round 1 comes with the result.")
+    assert metric.lines[0].points[0] == (2, 0.4)
+    [chart] = build_charts(late)
+    labels = [text.text for text in ET.fromstring(chart["svg"]).iter("text") if text.get("text-anchor") == "middle"]
+    assert labels == ["1", "2", "3"]
+    page = html.unescape(job_html(late, T))
+    assert "Round 1 comes with the result." in page
+    assert (
+        "Live: only the job's key metric (accuracy). Others arrive with the result. "
+        "%%flare --key-metric NAME shows another one live." in page
+    )
+    [whole] = build_metrics(job(series("accuracy", "", 0.4, 0.6)))
+    assert (whole.first_x, whole.note) == (1, "")
+    cache = MetricsJsonCache()
+    assert [cache(s)[0]["note"] for s in (late, dataclasses.replace(late, status="FINISHED:ABORTED"))] == [
+        "Round 1 comes with the result.",
+        "",
+    ]
+
+
+def test_words_stand_in_place_of_missing_chart():
+    workflow = Workflow("", "FedAvg", first_round=0)
+    page = html.unescape(job_html(dataclasses.replace(job(key_metric=KeyMetric("accuracy")), workflows=(workflow,)), T))
+    assert "Live: only the job's key metric (accuracy), and the server's log has no value of it." in page
+
+
+def test_many_sites_have_range_and_mean():
+    sites = [series("accuracy", f"site-{n}", 0.1 * n, 0.1 * n + 0.3) for n in range(7)]
+    [metric] = build_metrics(job(series("accuracy", "", 0.2, 0.5), *sites))
+    assert [(line.name, line.is_bold, line.is_optional) for line in metric.lines[:3]] == [
+        ("all sites (aggregate)", True, False),
+        ("mean of 7 sites", False, False),
+        ("site-0", False, True),
+    ]
+    assert [number for point in metric.band for number in point] == pytest.approx([1, 0, 0.6, 2, 0.3, 0.9])
+    assert [value for _, value in metric.lines[1].points] == pytest.approx([0.3, 0.6])
+    assert metric.to_json()["scale"]["high"] > 0.9
+    [alone] = build_metrics(job(*sites))
+    assert (alone.lines[0].name, alone.lines[0].is_bold) == ("mean of 7 sites", True)
+    [few] = build_metrics(job(*sites[:6]))
+    assert (few.band, [line.is_optional for line in few.lines]) == ((), [False] * 6)
+    page = job_html(job(*sites), T)
+    assert "range of 7 sites" in page
+    assert "site-3" not in page.split("</svg>")[1]
+
+
+def test_of_very_many_sites_those_far_from_mean_have_lines():
+    sites = [series("accuracy", f"site-{n:03}", 0.5, 0.5 + (n in (7, 99)) * 0.4) for n in range(100)]
+    [metric] = build_metrics(job(*sites))
+    assert metric.hidden_sites == 100 - MAX_SITES
+    assert {"site-007", "site-099"} < {line.name for line in metric.lines}
+
+
+def test_static_form_has_values_as_table():
+    values = [0.5 + n / 1000 for n in range(200)]
+    snapshot = job(series("accuracy", "", *values), key_metric=KeyMetric("accuracy"), best=BestRound(77, values[77]))
+    [chart] = build_charts(snapshot)
+    table = chart["table"]
+    rows = {row.name: row for row in table.rows}
+    assert (table.corner, table.headings) == ("round", ("all sites (aggregate)",))
+    assert (rows["200"].cells, rows["78"].best, rows["1"].cells) == (("0.699",), (0,), ("0.500",))
+    assert len(rows) <= 53
+    assert table.rest == "one round in 4 is shown"
+    page = job_html(snapshot, T)
+    assert "accuracy as a table" in page
+    assert page.count("<td") <= 60
+    assert build_charts(job(series("accuracy", "", 0.4)))[0]["table"] is None
+
+
+def test_work_of_metrics_grows_with_points(monkeypatch):
+    calls = 0
+    nth_round = JobSnapshot.nth_round
+
+    def count(self, *arguments):
+        nonlocal calls
+        calls += 1
+        return nth_round(self, *arguments)
+
+    monkeypatch.setattr(JobSnapshot, "nth_round", count)
+    build_metrics(job(*(series("accuracy", f"site-{n:04}", *range(1, 51)) for n in range(1000))))
+    assert calls <= 5

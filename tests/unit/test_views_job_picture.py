@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
@@ -14,7 +15,7 @@ from drawn_jobs import CASES, T, make_large_job
 
 from flare_widgets.cell_jobs import CELL_FILE
 from flare_widgets.formatting.live_text import live
-from flare_widgets.formatting.text import format_duration
+from flare_widgets.formatting.text import format_duration, sanitize
 from flare_widgets.monitoring import Failure
 from flare_widgets.monitoring.job.format import describe, progress_text, untold_notes
 from flare_widgets.monitoring.job.model import (
@@ -27,8 +28,17 @@ from flare_widgets.monitoring.job.model import (
     Workflow,
 )
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
+from flare_widgets.monitoring.job.state import JobState
 from flare_widgets.views.job.html import job_html
-from flare_widgets.views.job.matrix import MAX_COLUMNS, MatrixColumn, MatrixRow, MatrixWorkflow
+from flare_widgets.views.job.matrix import (
+    LIVE_LIMITS,
+    MAX_OPEN_SITES,
+    MAX_SITES,
+    STATIC_LIMITS,
+    MatrixColumn,
+    MatrixRow,
+    MatrixWorkflow,
+)
 from flare_widgets.views.job.metrics import build_metrics
 from flare_widgets.views.job.view_model import JobProgress, build_view_model
 
@@ -84,7 +94,7 @@ def task(site: str, number: int, sent: float, returned: float | None = None, cod
 
 def facts(snapshot: JobSnapshot, now: float) -> list[str]:
     """Return the words that every form of the view must have on a job at that time."""
-    job = build_view_model(snapshot, now)
+    job = build_view_model(snapshot, now, STATIC_LIMITS)
     said = [snapshot.name, snapshot.status, snapshot.job_id[:8], snapshot.submitter, snapshot.study]
     # Nobody knows whether a job goes on of which nothing is heard.
     elapsed = snapshot.elapsed(snapshot.as_of(now))
@@ -243,7 +253,7 @@ def test_site_that_did_not_finish() -> None:
     snapshot = replace(JOB, tasks=(task("a", 1, 21),), status="FINISHED:ABORTED", timeline=end)
     matrix = build_view_model(snapshot, T + 70).matrix
     assert matrix is not None
-    assert matrix.rows[0] == MatrixRow("a", " u", live("not finished: train, round 2"))
+    assert matrix.rows[0] == MatrixRow("a", " u", live("not finished: train, round 2"), "a")
 
 
 def test_silent_site_is_said_to_be() -> None:
@@ -295,8 +305,113 @@ def test_large_job_drawing_is_truncated() -> None:
     snapshot = replace(snapshot, tasks=tasks)
     drawn = build_view_model(snapshot, T + 30_000)
     assert drawn.matrix is not None
-    assert (len(drawn.matrix.rows), drawn.matrix.rest) == (40, "and 976 earlier rounds, 160 more sites")
-    assert len(json.dumps(drawn.to_json())) < 20_000
+    assert (len(drawn.matrix.rows), drawn.matrix.rest) == (200, "and 900 earlier rounds")
+    assert len(json.dumps(drawn.to_json())) < 60_000
+    still = build_view_model(snapshot, T + 30_000, STATIC_LIMITS).matrix
+    assert still is not None
+    assert (len(still.rows), still.rest) == (40, "and 993 earlier rounds, 160 more sites")
+    assert len(job_html(snapshot, T + 30_000)) < 60_000
+
+
+def make_wide_job(sites: int, rounds: int, busy: int) -> JobSnapshot:
+    """Return a job in whose last round the first sites still work, the third of them for much longer than usual."""
+    names = [f"site-{n:04}" for n in range(sites)]
+    tasks = [
+        task(name, number, 10 * number, None if number == rounds - 1 and place < busy else 10 * number + 4)
+        for number in range(rounds)
+        for place, name in enumerate(names)
+    ]
+    tasks = [replace(t, sent_at=T) if (t.site, t.round) == (names[2], rounds - 1) else t for t in tasks]
+    return replace(
+        JOB,
+        sites=tuple(SiteDeployment(name, "deployed") for name in ("server", *names)),
+        rounds=tuple(Round(n, T + 10 * n) for n in range(rounds)),
+        tasks=tuple(tasks),
+        workflows=of_total(rounds + 10),
+        facts_at=T + 10 * rounds,
+    )
+
+
+def test_many_sites_are_summed_up_trouble_first() -> None:
+    snapshot = make_wide_job(30, 9, busy=10)
+    matrix = build_view_model(snapshot, T + 90).matrix
+    assert matrix is not None
+    assert matrix.summary.text_at(T + 90) == "20 of 30 done, 1 late, 9 working (longest: site-0002, 1:30)"
+    assert (matrix.open_count, len(matrix.rows)) == (1, 30)
+    assert [row.site for row in matrix.rows[:3]] == ["site-0002", "site-0000", "site-0001"]
+    assert matrix.rows[-1].activity.text_at(T + 90) == "waiting for site-0000, site-0001 and 8 more"
+    assert matrix.strip == "s" * 8 + "l"
+    said = Text(job_html(snapshot, T + 90)).text
+    assert "20 of 30 done, 1 late, 9 working (longest: site-0002, 1:30)" in said
+    assert "the other 29 sites" in said
+
+
+def test_few_sites_are_all_shown_by_name() -> None:
+    matrix = build_view_model(make_wide_job(MAX_OPEN_SITES, 3, busy=4), T + 30).matrix
+    assert matrix is not None
+    assert [row.site for row in matrix.rows] == sorted(row.site for row in matrix.rows)
+    assert (matrix.open_count, matrix.summary) == (MAX_OPEN_SITES, live(""))
+
+
+def test_all_rounds_are_reachable_live_and_in_strip_of_static_form() -> None:
+    snapshot = make_wide_job(6, 138, busy=2)
+    matrix = build_view_model(snapshot, T + 1380).matrix
+    assert matrix is not None
+    assert (len(matrix.columns), matrix.strip_start, matrix.rest) == (138, 0, "")
+    assert len(json.dumps(build_view_model(snapshot, T + 1380).to_json())) < 20_000
+    page = job_html(snapshot, T + 1380)
+    assert "and 114 earlier rounds" in page
+    assert 'aria-label="rounds 1 to 137: submitted, 138: working"' in page
+    assert len(page) < 60_000
+
+
+def test_long_names_are_told_apart_by_their_labels() -> None:
+    names = [f"hospital-of-the-university-of-{place}" for place in ("aachen-dermatology", "aachen-cardiology")]
+    tasks = tuple(task(name, 1, 21) for name in names)
+    matrix = build_view_model(replace(JOB, sites=(), tasks=tasks), T + 40).matrix
+    assert matrix is not None
+    assert {row.site: row.label for row in matrix.rows} == {
+        names[0]: "hospital-of-th…n-dermatology",
+        names[1]: "hospital-of-th…en-cardiology",
+    }
+    page = job_html(replace(JOB, sites=(), tasks=tasks), T + 40)
+    assert f'title="{names[0]}">hospital-of-th…n-dermatology' in page
+
+
+def test_work_of_view_model_grows_with_sites(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = {"sanitize": 0, "silence_by_site": 0}
+    silence: Callable[[JobSnapshot], dict[str, float]] = JobState.__dict__["silence_by_site"].fget
+
+    def count_sanitize(text: str, max_length: int = 200) -> str:
+        calls["sanitize"] += 1
+        return sanitize(text, max_length)
+
+    def count_silence(snapshot: JobSnapshot) -> dict[str, float]:
+        calls["silence_by_site"] += 1
+        return silence(snapshot)
+
+    for module in ("matrix", "view_model"):
+        monkeypatch.setattr(f"flare_widgets.views.job.{module}.sanitize", count_sanitize)
+    monkeypatch.setattr("flare_widgets.monitoring.job.format.sanitize", count_sanitize)
+    monkeypatch.setattr(JobSnapshot, "silence_by_site", property(count_silence))
+
+    def work(sites: int) -> int:
+        calls.update(sanitize=0)
+        snapshot = replace(
+            make_wide_job(sites, 10, busy=sites // 2),
+            activity=tuple(SiteActivity(f"site-{n:04}", (), None, T + 10) for n in range(0, sites, 4)),
+            freshness=(Freshness("system", T + 100),),
+        )
+        matrix = build_view_model(snapshot, T + 100).matrix
+        assert matrix is not None
+        assert len(matrix.rows) == sites
+        return calls["sanitize"]
+
+    few = work(100)
+    assert work(MAX_SITES) <= 10 * few + 100
+    assert few <= 8 * 100
+    assert calls["silence_by_site"] <= 20
+    assert LIVE_LIMITS.count_columns(MAX_SITES) * MAX_SITES <= 20_000
 
 
 # -- several workflows, and steps ------------------------------------------------------------------------------
@@ -374,18 +489,18 @@ def test_site_at_work_in_later_workflow_is_not_done() -> None:
     assert "submit_model" in said
 
 
-def test_long_names_of_steps_are_shortened_before_steps_are_left_out() -> None:
+def test_long_names_of_steps_are_shortened() -> None:
     def matrix(count: int) -> tuple[list[str], str]:
         names = [f"{n}_local_regression" for n in range(count)]
         tasks = tuple(step("a", name, n, n + 1, "") for n, name in enumerate(names))
         drawn = build_view_model(replace(JOB, workflows=of_total(4)[:1], rounds=(), tasks=tasks), T + 40).matrix
         assert drawn is not None
-        assert [column.title for column in drawn.columns] == names[-len(drawn.columns) :]
+        assert [column.title for column in drawn.columns] == names
         return [column.label for column in drawn.columns], drawn.rest
 
     assert matrix(3) == (["0_local_regression", "1_local_regression", "2_local_regression"], "")
     assert matrix(5) == ([f"{n}_local_reg…" for n in range(5)], "")
-    assert matrix(9) == ([f"{n}_local…" for n in range(2, 9)], "and 2 earlier steps")
+    assert matrix(9) == ([f"{n}_local…" for n in range(9)], "")
 
 
 def test_narrow_output_has_room_for_few_wide_steps() -> None:
@@ -403,13 +518,12 @@ def test_narrow_output_has_room_for_few_wide_steps() -> None:
     assert rounds.narrow_count == 2
 
 
-def test_repeated_steps_need_little_room() -> None:
+def test_repeated_steps_have_numbers() -> None:
     tasks = tuple(step("a", "validate", n, n + 1, "") for n in range(30))
     drawn = build_view_model(replace(JOB, workflows=of_total(4), rounds=(), tasks=tasks), T + 40).matrix
     assert drawn is not None
-    assert [column.label for column in drawn.columns] == ["validate 11", *map(str, range(12, 31))]
-    assert len(drawn.columns) < MAX_COLUMNS
-    assert drawn.rest == "and 10 earlier steps"
+    assert [column.label for column in drawn.columns] == ["validate", *map(str, range(2, 31))]
+    assert drawn.rest == ""
 
 
 def test_sites_that_work_on_their_own_have_rows_without_columns() -> None:
@@ -420,7 +534,7 @@ def test_sites_that_work_on_their_own_have_rows_without_columns() -> None:
     drawn = build_view_model(snapshot, T + 60)
     assert drawn.matrix is not None
     assert drawn.matrix.columns == ()
-    assert drawn.matrix.rows[0] == MatrixRow("a", "", live("works on its own (XGBoost)"))
+    assert drawn.matrix.rows[0] == MatrixRow("a", "", live("works on its own (XGBoost)"), "a")
     assert drawn.progress == JobProgress("the sites work on their own (XGBoost)", None, live(""))
     assert drawn.untold_notes == ("Its rounds are not told",)
     assert "Its rounds are not told" in job_html(snapshot, T + 60)

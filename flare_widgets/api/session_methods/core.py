@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import functools
 from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, NoReturn, ParamSpec, SupportsIndex, TypeVar
 
-from ...errors import InvalidArgumentError, InvalidArgumentType, error_context
+from ...errors import FlareError, InvalidArgumentError, InvalidArgumentType, InvalidTarget, error_context
+from ...formatting.text import sanitize, suggest_name
 from ...kit import StartupKit
 from ...wire import hci, loop
 from ...wire.session_state import SessionState, SessionStatus
 from ..command_sender import CommandSender
-from ..commands import Command
+from ..commands import Command, get_system_info
 from ..dual import dual_method
+from ..reply_errors import find_unknown_sites
 
 S = TypeVar("S", bound="SessionCore")
 P = ParamSpec("P")
@@ -200,7 +203,21 @@ class SessionCore(abc.ABC):
 
     async def _run_command(self, command: Command[T]) -> T:
         """Send a command and return its result."""
-        return await self._run_on_io_thread(self._sender.run(command))
+        try:
+            return await self._run_on_io_thread(self._sender.run(command))
+        except InvalidTarget as error:
+            await self._suggest_sites(error)
+            raise
+
+    async def _suggest_sites(self, error: InvalidTarget) -> None:
+        """Name the connected sites in an error about unknown ones, if the server tells them."""
+        unknown = find_unknown_sites(error)
+        if not unknown:
+            return
+        with contextlib.suppress(FlareError):
+            info = await self._run_on_io_thread(self._sender.run(get_system_info()))
+            sites = sorted(sanitize(client.name) for client in info.client_info)
+            error.add_context(next_step=suggest_name(unknown[0], sites, "connected sites"))
 
     async def _request(self, command: Command[Any]) -> hci.CommandReply:
         """Send a command and return the answer, successful or not."""

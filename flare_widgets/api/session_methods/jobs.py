@@ -212,7 +212,12 @@ class JobMethods(SessionCore, Generic[J]):
 
     @transfer_method
     def download_job_result(
-        self, job_id: str, destination: str | None = None, *, progress: ProgressCallback | None = None
+        self,
+        job_id: str,
+        destination: str | None = None,
+        *,
+        folder_name: str | None = None,
+        progress: ProgressCallback | None = None,
     ) -> str:
         """Download a finished job and its results.
 
@@ -221,7 +226,9 @@ class JobMethods(SessionCore, Generic[J]):
         job_id
             The job.
         destination
-            The folder in which to create the new one, named after the job; `download_dir` when not given.
+            The folder in which to create the new one; `download_dir` when not given.
+        folder_name
+            The name of the new folder; the job's id when not given.
         progress
             Called with bytes received and 0 (the server does not report the total), at least once a second.
             When it returns False, the download is cancelled and what has arrived is removed.
@@ -229,7 +236,7 @@ class JobMethods(SessionCore, Generic[J]):
         Returns
         -------
         str
-            The new folder: ``meta.json``, ``job/`` and ``workspace/``; ``JOB__1``, ... if ``JOB`` exists. It
+            The new folder: ``meta.json``, ``job/`` and ``workspace/``; ``JOB__1``, ... if one of that name exists. It
             appears only when it is complete.
 
         Raises
@@ -246,7 +253,7 @@ class JobMethods(SessionCore, Generic[J]):
         InternalError
             The result is damaged, or unsafe to unpack; nothing is kept.
         """
-        return download_result(self._sender, job_id, destination, progress)
+        return download_result(self._sender, job_id, destination, progress, folder_name)
 
     @transfer_method
     def read_result_files(
@@ -331,30 +338,35 @@ class JobMethods(SessionCore, Generic[J]):
         return read_result_files(self._sender, command, lambda name, _: name in wanted, (), timeout)
 
     @transfer_method
-    def download_job_components(self, job_id: str, *, progress: ProgressCallback | None = None) -> str:
+    def download_job_components(
+        self,
+        job_id: str,
+        *,
+        destination: str | None = None,
+        folder_name: str | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> str:
         """Download what sites sent to the server in addition to the job's results.
 
         Parameters
         ----------
         job_id
             The job.
-        progress
+        destination, folder_name, progress
             As in :meth:`download_job_result`.
 
         Returns
         -------
         str
-            A new folder in `download_dir`, named after the job (``JOB__1``, ... if that exists), with a file
-            for each component.
+            The new folder, with a file for each component.
 
         Raises
         ------
         InternalError
             There are none: check :meth:`list_job_components` first.
         """
-        return _download(
-            self._sender, commands.download_job_components(job_id), job_id, self.kit.download_dir, progress
-        )
+        into = absolute_path(destination) if destination else self.kit.download_dir
+        return _download(self._sender, commands.download_job_components(job_id), folder_name or job_id, into, progress)
 
 
 def request_offer(sender: CommandSender, command: Command[list[RemoteFile]]) -> tuple[Connection, list[RemoteFile]]:
@@ -364,11 +376,15 @@ def request_offer(sender: CommandSender, command: Command[list[RemoteFile]]) -> 
 
 
 def download_result(
-    sender: CommandSender, job_id: str, destination: str | None, progress: ProgressCallback | None
+    sender: CommandSender,
+    job_id: str,
+    destination: str | None,
+    progress: ProgressCallback | None,
+    folder_name: str | None = None,
 ) -> str:
     """Download a job and its results; see :meth:`.Session.download_job_result`."""
     into = absolute_path(destination) if destination else sender.kit.download_dir
-    return _download(sender, commands.download_job(job_id), job_id, into, progress)
+    return _download(sender, commands.download_job(job_id), folder_name or job_id, into, progress)
 
 
 def read_result_files(

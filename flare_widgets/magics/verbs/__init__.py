@@ -4,7 +4,7 @@ Docstrings are the help that users read. Each group of verbs has a module; add a
 """
 
 from ..parsing import Verb
-from . import faults, federation, general, jobs, logs, sessions, shell, studies, system
+from . import faults, federation, general, jobs, logs, results, sessions, shell, studies, sweeps, system
 
 GROUPS: dict[str, tuple[Verb, ...]] = {
     "Sessions": (
@@ -18,6 +18,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
     "Jobs": (
         jobs.jobs,
         jobs.submit,
+        sweeps.sweep,
         jobs.monitor,
         jobs.wait,
         jobs.meta,
@@ -28,6 +29,8 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         jobs.abort,
         jobs.delete,
         jobs.download,
+        results.results,
+        results.metrics,
         jobs.components,
         jobs.compare,
     ),

@@ -107,30 +107,38 @@ def down(state: MagicsState, name: str | None, all: bool, yes: bool) -> LocalFed
         %flare down --all --yes
     """
     own = state.federations
-    if all:
-        return [_stop_federation(state, each, yes) for each in list(own)]
-    if not own:
+    if not own and not all:
         raise UsageError("no federation was started here: start one with %flare up")
-    if name is None and len(own) > 1:
+    if name is None and len(own) > 1 and not all:
         raise UsageError(f"which federation? Pass {' or '.join(own)}, or --all")
     if name is not None and name not in own:
         raise UsageError(f"no federation {sanitize(name)!r} here, only {', '.join(own)}")
-    return _stop_federation(state, name or next(iter(own)), yes)
+    names = list(own) if all else [name or next(iter(own))]
+    for each in names:  # before any is stopped
+        _confirm_stop(state, each, yes)
+    stopped = [_stop_federation(state, each) for each in names]
+    return stopped if all else stopped[0]
 
 
-def _stop_federation(state: MagicsState, name: str, yes: bool) -> LocalFederation:
-    federation = state.federations[name]
-    ours = [m for m in state.manager.sessions.values() if _is_within(m.session.kit.root, federation.folder)]
-    running = _count_running_jobs(ours)
+def _confirm_stop(state: MagicsState, name: str, yes: bool) -> None:
+    running = _count_running_jobs(_sessions_of(state, name))
     if running:
-        one = running == 1
-        words = f"{'A job is' if one else f'{running} jobs are'} still running. Stop the federation {name} anyway?"
-        confirm(state, words, "Stop federation", yes)
-    del state.federations[name]
+        words = "A job is" if running == 1 else f"{running} jobs are"
+        confirm(state, f"{words} still running. Stop the federation {name} anyway?", "Stop federation", yes)
+
+
+def _stop_federation(state: MagicsState, name: str) -> LocalFederation:
+    ours = _sessions_of(state, name)
+    federation = state.federations.pop(name)
     for managed in ours:
         state.manager.close(managed.name)
     federation.stop()
     return federation
+
+
+def _sessions_of(state: MagicsState, name: str) -> list[ManagedSession]:
+    folder = state.federations[name].folder
+    return [m for m in state.manager.sessions.values() if _is_within(m.session.kit.root, folder)]
 
 
 def _find_attachable(running: Sequence[RunningFederation], name: str | None) -> RunningFederation | None:

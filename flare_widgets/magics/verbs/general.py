@@ -10,7 +10,7 @@ from ..state import MagicsState
 
 @verb()
 def config(state: MagicsState) -> PrettyTable:
-    """Show the settings, their values, and where each comes from.
+    """List the settings, their values, and where each comes from.
 
     Change one with %config FlareWidgets.NAME = VALUE; permanently with c.FlareWidgets.NAME = VALUE in your IPython
     profile, or with the environment variable in the table.
@@ -33,10 +33,17 @@ def config(state: MagicsState) -> PrettyTable:
 def help_(_: MagicsState, word: str | None) -> None:
     """Explain a verb, or list all of them.
 
+    A question mark does the same: %flare submit?
+
     Examples:
         %flare help
         %flare help monitor
+        %flare help %%flare     the cell magic
     """
+    from ..cell import CELL_MAGIC
     from . import GROUPS, VERBS
 
+    if word == CELL_MAGIC.parser.prog:
+        print(CELL_MAGIC.help())  # noqa: T201
+        return
     print(format_verb_list(GROUPS) if word is None else find_verb(VERBS, word).help())  # noqa: T201

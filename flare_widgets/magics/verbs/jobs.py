@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from IPython.core.error import UsageError
 
+from ...api.job_status import has_ended
+from ...api.saved_results import save_components, save_result
 from ...formatting.text import sanitize
 from ...monitoring import JobSnapshot, Watch
 from ...monitoring.job.format import job_label
@@ -18,13 +19,18 @@ from ...views.display import show_jobs, show_submit
 from ...views.job.view import JobView
 from ...views.jobs.table import JobTable
 from ...views.submit.view import SubmitForm
-from ..job_display import FIRST_UPDATE_TIMEOUT_S, display_job, wait_until_ended
+from ..job_display import (
+    FIRST_UPDATE_TIMEOUT_S,
+    SnapshotList,
+    display_job,
+    wait_for_results,
+    wait_until_all_ended,
+    wait_until_ended,
+)
 from ..parsing import verb
 from ..progress import ProgressLine, make_transfer_callback, run_with_progress
 from ..prompt import confirm, show_if_interactive
 from ..state import MagicsState
-
-_FETCH_TIMEOUT_S = 60.0  # for the metrics of jobs that have ended
 
 
 @verb(
@@ -49,7 +55,7 @@ def jobs(state: MagicsState, limit: int, name: str | None, id: str | None, oldes
     table = JobTable(listed)
     if not (limit or name or id or oldest):
         managed.cache_jobs(listed)
-        table.show_live = show_if_interactive(state, lambda: show_jobs(managed.monitor))
+        table.show_live = show_if_interactive(state, lambda: show_jobs(managed.monitor, folder=state.results_folder))
     return table
 
 
@@ -67,7 +73,7 @@ def submit(state: MagicsState, folder: str | None, token: str | None) -> str | S
     """
     managed = state.managed_session
     if folder is None:
-        return show_submit(managed.session, managed.monitor)
+        return show_submit(managed.session, managed.monitor, results_folder=state.results_folder)
     progress = ProgressLine()
     job_id = managed.session.submit_job(folder, token, progress=make_transfer_callback(progress, "sending"))
     managed.set_last_job(job_id, Path(folder).name)
@@ -81,7 +87,7 @@ def submit(state: MagicsState, folder: str | None, token: str | None) -> str | S
     option("--text", action="store_true", help="print one line of text instead of the live view"),
 )
 def monitor(state: MagicsState, job: str | None, wait: bool, text: bool) -> JobView | JobSnapshot:
-    """Show what is happening to a job, live. The kernel stays free.
+    """Follow a job live: rounds, metrics, sites, log. The kernel stays free.
 
     With --wait the cell blocks until the job ends; interrupting it stops only the waiting.
 
@@ -98,23 +104,43 @@ def monitor(state: MagicsState, job: str | None, wait: bool, text: bool) -> JobV
     return display_job(state, state.session, _watch_job(state, job), wait=wait, as_text=text)
 
 
-@verb(JOB, WAIT_TIMEOUT)
-def wait(state: MagicsState, job: str | None, timeout: float) -> JobSnapshot:
-    """Wait until a job ends, show one line of progress, and return the final snapshot.
+@verb(
+    option(
+        "jobs", nargs="*", metavar="JOB", completes="jobs",
+        help="the jobs: ids, the beginnings of ids, or names (default: the last job)",
+    ),
+    option("--all", action="store_true", help="wait for all jobs of the study that have not ended"),
+    option("--first", action="store_true", help="wait only until the first of them has ended"),
+    WAIT_TIMEOUT,
+)  # fmt: skip
+def wait(state: MagicsState, jobs: list[str], all: bool, first: bool, timeout: float) -> JobSnapshot | SnapshotList:
+    """Wait until jobs end, show one line of progress, and return their final snapshots: one, or a list.
 
     Interrupting the cell stops only the waiting.
 
     Examples:
         %flare wait
         %flare wait 76b8 --timeout 600
+        %flare wait baseline tuned
+        %flare wait --all
         end = %flare wait           end.status, end.duration, end.metrics, end.failure
     """
-    return wait_until_ended(_watch_job(state, job), timeout)
+    managed = state.managed_session
+    if all:
+        if jobs:
+            raise UsageError("%flare wait: name the jobs, or say --all, not both")
+        listed = managed.session.list_jobs()
+        ids = [job["job_id"] for job in listed if not has_ended(job["status"])]
+    else:
+        ids = list(dict.fromkeys(managed.find_job_id(job) for job in jobs))
+        if len(ids) < 2:
+            return wait_until_ended(_watch_job(state, jobs[0] if jobs else None), timeout)
+    return SnapshotList(wait_until_all_ended([managed.monitor.watch(job_id) for job_id in ids], timeout, first=first))
 
 
 @verb(JOB)
 def meta(state: MagicsState, job: str | None) -> PrettyDict:
-    """Show the job's metadata as stored on the server.
+    """Print the metadata that the server stores about a job.
 
     Examples:
         %flare meta
@@ -174,7 +200,7 @@ def delete(state: MagicsState, job: str | None, yes: bool) -> PrettyDict:
     JOB,
     option(
         "-o", "--to", default=None, metavar="FOLDER", completes="folders",
-        help="where to create the new folder, named after the job (default: as configured, or the kit's)",
+        help="where to create the new folder, named after the job (default: as configured, or results)",
     ),
     option(
         "--components", action="store_true",
@@ -182,7 +208,9 @@ def delete(state: MagicsState, job: str | None, yes: bool) -> PrettyDict:
     ),
 )  # fmt: skip
 def download(state: MagicsState, job: str | None, to: str | None, components: bool) -> Path:
-    """Download a finished job and its results, and return the new folder.
+    """Download a finished job and its results, and return their folder, such as results/hello-numpy-76b8d043.
+
+    A result that is there already is not downloaded again.
 
     Examples:
         %flare download
@@ -191,16 +219,20 @@ def download(state: MagicsState, job: str | None, to: str | None, components: bo
         %flare download --components        error logs that sites sent; see %flare components
     """
     session, job_id = state.session, state.find_job_id(job)
+    name = str(session.get_job_meta(job_id).get("name") or "")
+    parent = to or state.results_folder
     progress = ProgressLine()
     tell = make_transfer_callback(progress, "received")
+
+    def fetch_components(into: str, folder: str) -> str:
+        return session.download_job_components(job_id, destination=into, folder_name=folder, progress=tell)
+
     if components:
-        if to is not None:
-            raise UsageError("%flare download: components are saved in the kit's download folder; leave out --to")
-        folder = session.download_job_components(job_id, progress=tell)
+        saved = save_components(fetch_components, job_id, name, parent)
     else:
-        folder = session.download_job_result(job_id, to or state.config.download_folder or None, progress=tell)
-    progress.finish(f"downloaded to {sanitize(folder, 500)}")
-    return Path(folder)
+        saved = save_result(session, job_id, name, parent, progress=tell)
+    progress.leave(str(saved))
+    return saved.folder
 
 
 @verb(JOB)
@@ -230,7 +262,7 @@ def compare(state: MagicsState, jobs: list[str]) -> CompareView | PrettyText:
     if not 2 <= len(ids) <= MAX_JOBS:
         raise UsageError(f"%flare compare: pass two to {MAX_JOBS} different jobs, got {len(ids)}")
     watches = [managed.monitor.watch(job_id) for job_id in ids]
-    run_with_progress("fetching the metrics of the ended jobs", _wait_for_ended_jobs, watches, _FETCH_TIMEOUT_S)
+    run_with_progress("fetching the metrics of the ended jobs", wait_for_results, watches)
     view = CompareView(watches)
     return view if state.config.views else PrettyText(repr(view))
 
@@ -242,15 +274,6 @@ def _watch_job(state: MagicsState, job: str | None) -> Watch:
     watch.wait_for_first_update(FIRST_UPDATE_TIMEOUT_S)  # report an unknown job here, not in a view
     managed.set_last_job(job_id, watch.snapshot.name)
     return watch
-
-
-def _wait_for_ended_jobs(watches: list[Watch], timeout_s: float) -> None:
-    """Wait until everything about the ended jobs is known; do not wait for running ones."""
-    until = time.monotonic() + timeout_s
-    for watch in watches:
-        watch.wait_for_first_update(max(0.0, until - time.monotonic()))
-        if watch.snapshot.ended:
-            watch.wait(max(0.0, until - time.monotonic()))
 
 
 def _describe_job(state: MagicsState, job_id: str) -> str:

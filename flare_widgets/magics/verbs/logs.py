@@ -17,6 +17,7 @@ from ...monitoring.logs.records import LEVELS
 from ...monitoring.logs.tail import CUT_NOTE, LogTail
 from ...options import JOB, option, parse_count
 from ...views.core.pretty import PrettyDict, PrettyTexts
+from ..job_logs import read_job_logs
 from ..parsing import verb
 from ..progress import run_with_progress
 from ..state import MagicsState
@@ -43,9 +44,10 @@ _SITE = option(
 def logs(
     state: MagicsState, job: str | None, site: str, follow: bool, tail: int | None, grep: str | None, level: str | None
 ) -> PrettyTexts:
-    """Show the logs of a job: the server's, and those that sites sent to the server.
+    """Read the logs of a job, the server's or a site's.
 
-    Of a long log only the last 200 lines are shown; the returned value has all of it.
+    Of a long log only the last 200 lines are shown; the returned value has all of it. If the server does not have a
+    site's log, it is read at the site, or its errors in what the site has sent; a line says which it is.
 
     Examples:
         %flare logs                         the server's log of the last job
@@ -63,9 +65,9 @@ def logs(
 
     chosen("")  # refuses a bad pattern before anything is asked
     if not follow:
-        found = run_with_progress("fetching the log", session.get_job_logs, job_id, site)
-        texts = {str(name): chosen(text) for name, text in found["logs"].items() if isinstance(text, str)}
-        return PrettyTexts(texts, found.get("unavailable"))
+        found = run_with_progress("fetching the log", read_job_logs, session, job_id, site)
+        texts = {name: chosen(text) for name, text in found.texts.items()}
+        return PrettyTexts(texts, found.unavailable, found.sources)
     texts = {}
     try:
         for name, text in _follow_logs(session, job_id, site):
@@ -82,7 +84,7 @@ def logs(
 
 @verb(JOB, _SITE, option("--reset", action="store_true", help="clear the errors of all components first"))
 def errors(state: MagicsState, job: str | None, site: str | None, reset: bool) -> PrettyDict:
-    """Show errors recorded by a running job's components. For an ended job, see its log.
+    """Collect the errors that a running job's components have recorded. For an ended job, see its log.
 
     Examples:
         %flare errors
@@ -97,7 +99,7 @@ def errors(state: MagicsState, job: str | None, site: str | None, reset: bool) -
 
 @verb(JOB, _SITE)
 def stats(state: MagicsState, job: str | None, site: str | None) -> PrettyDict:
-    """Show runtime statistics of a running job's components.
+    """Fetch runtime statistics of a running job's components.
 
     Examples:
         %flare stats
@@ -133,19 +135,17 @@ def _follow_logs(session: Session, job_id: str, site: str) -> Any:
         began = time.monotonic()
         try:
             ended = has_ended(session.get_job_status(job_id) or "")  # first: what it logged until then is read below
-            found = session.get_job_logs(job_id, site)["logs"]
+            found = read_job_logs(session, job_id, site, is_growing=True).texts
             lost = False
         except NoConnection as e:
             if not lost:
                 print(f"{e}. Resuming when the server answers again")  # noqa: T201
             ended, found, lost = False, {}, True
         for name, text in found.items():
-            if not isinstance(text, str):
-                continue
-            new = tails.setdefault(str(name), LogTail()).take_whole(text)
+            new = tails.setdefault(name, LogTail()).take_whole(text)
             news = (f"{CUT_NOTE}\n" if new.is_cut else "") + new.text + (new.unfinished_line if ended else "")
             if news:
-                yield str(name), news
+                yield name, news
         if ended:
             return
         time.sleep(max(_POLL_INTERVAL_S, _INTERVAL_PER_LATENCY * (time.monotonic() - began)))

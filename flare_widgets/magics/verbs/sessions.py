@@ -11,6 +11,7 @@ from IPython.core.error import UsageError
 from ... import api
 from ...errors import NoConnection, ServerIdentityError
 from ...formatting.text import sanitize
+from ...local_files import shorten_path
 from ...manager import ManagedSession, find_kits, resolve_kit
 from ...options import OFFLINE, STEP_TIMEOUT, STUDY, TIMEOUT, option
 from ...views.core.pretty import PrettyTable
@@ -147,7 +148,7 @@ def kits(state: MagicsState, folders: list[str]) -> PrettyTable:
     """
     headings = {
         "name": "name", "user": "user", "role": "role", "organization": "organization", "server": "server",
-        "project": "project", "expires": "expires", "folder": "folder", "problem": "problem",
+        "project": "project", "expires": "expires", "short_folder": "folder", "problem": "problem",
     }  # fmt: skip
     rows = [
         {
@@ -159,13 +160,13 @@ def kits(state: MagicsState, folders: list[str]) -> PrettyTable:
             "project": kit.project,
             "expires": "" if kit.expires_at is None else f"{kit.expires_at:%Y-%m-%d}",
             "folder": str(kit.path),
+            "short_folder": shorten_path(kit.path),
             "problem": kit.problem,
         }
         for kit in find_kits([*folders, *state.kit_search_folders], ".")
     ]
-    if not any(row["problem"] for row in rows):
-        del headings["problem"]
-    return PrettyTable(rows, headings, "No startup kits found. %flare kits FOLDER searches another folder")
+    shown = {key: words for key, words in headings.items() if not rows or any(row[key] for row in rows)}
+    return PrettyTable(rows, shown, "No startup kits found. %flare kits FOLDER searches another folder")
 
 
 @verb(

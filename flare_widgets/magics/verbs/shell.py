@@ -51,7 +51,7 @@ def ls(
 
 @verb(_TARGET, _FILE)
 def cat(state: MagicsState, target: str, file: str) -> PrettyText:
-    """Show a text file of the server or of a site.
+    """Print a text file of the server or of a site.
 
     Examples:
         %flare cat server startup/fed_server.json
@@ -66,7 +66,7 @@ def cat(state: MagicsState, target: str, file: str) -> PrettyText:
     _LINES,
 )
 def tail(state: MagicsState, target: str, file: str, lines: int | None) -> PrettyText:
-    """Show the end of a text file of the server or of a site.
+    """Print the end of a text file of the server or of a site.
 
     Examples:
         %flare tail site-1                  the site's own log
@@ -81,7 +81,7 @@ def tail(state: MagicsState, target: str, file: str, lines: int | None) -> Prett
     _LINES,
 )
 def head(state: MagicsState, target: str, file: str, lines: int | None) -> PrettyText:
-    """Show the beginning of a text file of the server or of a site.
+    """Print the beginning of a text file of the server or of a site.
 
     Examples:
         %flare head server
@@ -98,7 +98,7 @@ def head(state: MagicsState, target: str, file: str, lines: int | None) -> Prett
     option("-i", "--ignore-case", action="store_true", help="ignore case"),
 )
 def grep(state: MagicsState, target: str, pattern: str, file: str, line_number: bool, ignore_case: bool) -> PrettyText:
-    """Show the matching lines of a text file of the server or of a site.
+    """Search a text file of the server or of a site for lines that match.
 
     Examples:
         %flare grep server ERROR
@@ -112,7 +112,7 @@ def grep(state: MagicsState, target: str, pattern: str, file: str, line_number: 
 
 @verb(_TARGET)
 def pwd(state: MagicsState, target: str) -> str:
-    """Show the working folder of the server or of a site.
+    """Return the path of the working folder of the server or of a site.
 
     Examples:
         %flare pwd server

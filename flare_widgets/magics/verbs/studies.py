@@ -11,12 +11,15 @@ from ..parsing import verb
 from ..prompt import confirm
 from ..state import MagicsState
 
+_NO_STUDIES = "default: all jobs belong to it; no other study is registered"
 _ACTIONS = ("show", "register", "add-site", "remove-site", "add-user", "remove-user", "remove")
 
 
 @verb()
 def studies(state: MagicsState) -> PrettyTable:
     """List the studies that you may see. Work in one with %flare connect KIT --study NAME.
+
+    Without any, all jobs belong to the study default, which is not listed.
 
     Examples:
         %flare studies
@@ -29,7 +32,7 @@ def studies(state: MagicsState) -> PrettyTable:
     rows += [{"name": name} for name in found.get("studies") or [] if name not in known]
     managed.cache_studies(found)
     keys = dict.fromkeys(key for row in rows for key in row)
-    return PrettyTable(rows, {key: sanitize(str(key)) for key in keys} or {"name": "name"}, "No studies")
+    return PrettyTable(rows, {key: sanitize(str(key)) for key in keys} or {"name": "name"}, _NO_STUDIES)
 
 
 @verb(

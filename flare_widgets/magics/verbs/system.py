@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Any
 
 from IPython.core.error import UsageError
 
-from ...api import Session, TargetType
+from ...api import Session, SystemInfo, TargetType
 from ...errors import FlareError
-from ...formatting.text import sanitize
+from ...formatting.text import sanitize, suggest_name
+from ...manager import ManagedSession
 from ...options import YES, option, parse_seconds
 from ...views.core.pretty import PrettyDict, PrettyTable
 from ...views.display import show_system
@@ -18,6 +20,8 @@ from ..parsing import verb
 from ..progress import run_with_progress
 from ..prompt import confirm, show_if_interactive
 from ..state import MagicsState
+
+_MAX_LISTED_JOBS = 200  # jobs among which the running ones are looked for
 
 _OPTIONAL_TARGETS = option(
     "targets",
@@ -40,7 +44,7 @@ _TIMEOUT = option("--timeout", type=parse_seconds, default=60.0, metavar="S", he
 
 @verb()
 def status(state: MagicsState) -> SystemStatus:
-    """Show the server, the sites and the running jobs, problems first.
+    """Check the server, the sites and the running jobs, problems first.
 
     In a notebook the view is live; expand the server or a site to see its actions.
 
@@ -51,7 +55,7 @@ def status(state: MagicsState) -> SystemStatus:
     managed = state.managed_session
     info = managed.session.get_system_info()
     managed.cache_sites(info.client_info)
-    told = SystemStatus(managed.session, info, time.time())
+    told = SystemStatus(managed.session, info, time.time(), _find_job_names(managed, info))
     told.show_live = show_if_interactive(state, lambda: show_system(managed.session, managed.monitor))
     return told
 
@@ -97,7 +101,7 @@ def sites(state: MagicsState, jobs: bool, env: bool) -> PrettyTable:
 
 @verb(_OPTIONAL_TARGETS)
 def resources(state: MagicsState, targets: list[str]) -> PrettyDict:
-    """Show the resources that the server and the sites offer to jobs.
+    """List the resources that the server and the sites offer to jobs.
 
     Examples:
         %flare resources
@@ -110,7 +114,7 @@ def resources(state: MagicsState, targets: list[str]) -> PrettyDict:
 
 @verb(_OPTIONAL_TARGETS)
 def versions(state: MagicsState, targets: list[str]) -> PrettyDict:
-    """Show the NVIDIA FLARE versions of the server and the sites.
+    """Report the NVIDIA FLARE versions of the server and the sites.
 
     Examples:
         %flare versions
@@ -191,7 +195,7 @@ def disable(state: MagicsState, site: str, yes: bool) -> PrettyDict:
     confirm(
         state,
         f"Disable {sanitize(site)} on {session.kit.address}? It is disconnected and cannot rejoin until you enable it."
-        f"{_describe_running_jobs(session)}",
+        f"{_describe_absence(session, site)}{_describe_running_jobs(session)}",
         "Disable site",
         yes,
     )
@@ -206,6 +210,15 @@ def enable(state: MagicsState, site: str) -> PrettyDict:
         %flare enable site-2
     """
     return PrettyDict(state.session.enable_client(site))
+
+
+def _find_job_names(managed: ManagedSession, info: SystemInfo) -> dict[str, str]:
+    """Return the names of the running jobs, of those that the user may list."""
+    running = {job.job_id for job in info.job_info}
+    if not running <= {job["job_id"] for job in managed.jobs}:
+        with contextlib.suppress(FlareError):
+            managed.cache_jobs(managed.session.list_jobs(reverse=True, limit=_MAX_LISTED_JOBS))
+    return {job["job_id"]: job["job_name"] for job in managed.jobs if job["job_id"] in running}
 
 
 def _parse_targets(arguments: list[str]) -> tuple[str, list[str] | None]:
@@ -238,6 +251,17 @@ def _describe_targets(target_type: str, names: list[str] | None) -> str:
     if target_type == TargetType.CLIENT:
         return ", ".join(map(sanitize, names)) if names else "all sites"
     return "the server" if target_type == TargetType.SERVER else "the server and all sites"
+
+
+def _describe_absence(session: Session, site: str) -> str:
+    """Return a note for the confirmation if no site of this name is connected; empty if one is."""
+    try:
+        sites = sorted(sanitize(client.name) for client in session.get_system_info().client_info)
+    except FlareError:
+        return ""
+    if site in sites:
+        return ""
+    return f" No site of this name is connected. {suggest_name(site, sites, 'connected sites')}."
 
 
 def _describe_running_jobs(session: Session) -> str:

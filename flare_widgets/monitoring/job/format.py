@@ -11,13 +11,14 @@ from collections.abc import Iterator
 
 from ...api.job_status import JobStatus
 from ...formatting.text import SHORT_ID, format_age, format_duration, format_number, join_names, sanitize
-from .model import Freshness, Workflow
+from .model import RANK_SELECTOR, Freshness, Point, Workflow
 from .state import Column, JobState, MatrixCell
 
 MAX_NAMED = 4
 """Sites that are listed one by one; beyond that, only those with problems are, and the others are counted."""
 
 _MAX_NAME_CHARS, _MAX_SITE_CHARS, _MAX_METRIC_CHARS, _MAX_REASON_CHARS = 60, 40, 30, 120  # characters
+_FIRST_SELECTED_ROUND = 2  # the selector of the best model passes over the first one
 _STATE_LABELS = {"submitted": "done"}  # the matrix shows results, the sentence shows sites
 GROUP_LABELS = {
     "rounds": "rounds",
@@ -166,6 +167,54 @@ def untold_notes(snapshot: JobState) -> list[str]:
     started = [w for w in snapshot.workflows if w.started_at is not None or w.id in with_rounds]
     sentences = [s for w in started for s in (*w.untold, *(() if snapshot.ended else w.told_at_end))]
     return list(dict.fromkeys(map(sanitize, sentences)))
+
+
+def live_metrics_note(snapshot: JobState) -> str:
+    """Return a sentence on the metrics that are live, and those that come with the result only.
+
+    The server's log tells the key metric only, from the second round on, unless the job's code sends more of them.
+    Empty if more are known, or if nothing can be said of them.
+    """
+    is_readable = not snapshot.freshness_of("metrics").missing_reason
+    is_running = snapshot.status == JobStatus.RUNNING and not snapshot.is_packing
+    if snapshot.has_live_metrics or not is_running or not snapshot.current_rounds or not is_readable:
+        return ""
+    key = snapshot.key_metric
+    measured = {(series.name, series.workflow) for series in snapshot.metrics if series.points}
+    if measured - metrics_without_first_round(snapshot):
+        return ""
+    if key is None:
+        if not measured:
+            # A workflow without a name is one whose configuration was not read yet.
+            if not snapshot.current_workflow.name or snapshot.rounds_begun < _FIRST_SELECTED_ROUND:
+                return ""
+            return "No metric is live: the server's log has none. Those that the job records arrive with the result."
+        return "Live: only the value by which the server selects the best model. The metrics arrive with the result."
+    state = ""
+    if not measured:
+        is_early = snapshot.rounds_begun <= _FIRST_SELECTED_ROUND
+        state = ", from round 2 on" if is_early else ", and the server's log has no value of it"
+    name = sanitize(key.name, _MAX_METRIC_CHARS)
+    return f"Live: only the job's key metric ({name}){state}. Others arrive with the result."
+
+
+def metrics_without_first_round(snapshot: JobState) -> frozenset[tuple[str, str]]:
+    """Return the metrics, by name and workflow, whose value of the first round comes with the result only.
+
+    FLARE's selector of the best model, whose log is the source, passes over the first round.
+    """
+    if snapshot.ended:
+        return frozenset()
+    first: dict[tuple[str, str], Point] = {}
+    for series in snapshot.metrics:
+        if series.points:
+            which, point = (series.name, series.workflow), series.points[0]
+            first[which] = min(first.get(which, point), point, key=lambda p: (p.round, -p.rank))
+    return frozenset(
+        (name, workflow)
+        for (name, workflow), point in first.items()
+        if point.rank == RANK_SELECTOR and snapshot.nth_round(point.round, workflow) == _FIRST_SELECTED_ROUND
+    )
 
 
 def _finished_text(snapshot: JobState, of: str) -> str:

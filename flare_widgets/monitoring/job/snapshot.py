@@ -9,7 +9,7 @@ from typing import Any
 
 from ...errors import InvalidArgumentError
 from .deserialize import deserialize
-from .format import describe
+from .format import describe, live_metrics_note
 from .records import MetricRecord, list_round_metrics, list_step_metrics, make_frame
 from .state import SCHEMA, JobState
 from .summary import summarize
@@ -68,7 +68,8 @@ class JobSnapshot(JobState):
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """Show the snapshot as readable text, not field by field, when a cell returns it."""
-        printer.text(str(self) if cycle or not self.ended else summarize(self))
+        words = (str(self), live_metrics_note(self)) if cycle or not self.ended else (summarize(self),)
+        printer.text("\n".join(filter(None, words)))
 
 
 def _upgrade_from_1(data: dict[str, Any]) -> dict[str, Any]:

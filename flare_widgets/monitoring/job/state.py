@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
@@ -473,27 +473,52 @@ class JobState:
         columns
             The columns needed; all if not given.
         """
+        shown = self.columns if columns is None else tuple(columns)
         rows: dict[str, dict[Column, MatrixCell]] = {site: {} for site in self.participating_sites}
-        shown = self.columns if columns is None else columns
-        wanted: dict[tuple[str, int | None], Column] = {(c.workflow, c.round): c for c in shown if c.round is not None}
-        newest: dict[tuple[str, Column], SiteTask] = {}
-        for task in self.tasks:
-            column = wanted.get((task.workflow, task.round))
-            if column is not None:
-                before = newest.get((task.site, column))
-                if before is None or (task.sent_at or 0.0) >= (before.sent_at or 0.0):
-                    newest[task.site, column] = task
-        for task, column in self._steps.values():
-            if columns is None or column in columns:
-                newest[task.site, column] = task
-        for (site, column), task in newest.items():
-            rows.setdefault(site, {})[column] = self._matrix_cell(task, column, now)
-        last = self.columns[-1] if self.columns else None
-        if last is not None and self._is_under_way(last) and not self.current_workflow.is_self_directed:
+        for (site, place), task in self._tasks_by_cell(shown).items():
+            rows.setdefault(site, {})[shown[place]] = self._matrix_cell(task, shown[place], now)
+        last = self._open_column
+        if last is not None:
             since = next((r.started_at for r in self.current_rounds if r.number == last.round), None)
             for row in rows.values():
                 row.setdefault(last, MatrixCell("waiting", since, "", last))
         return rows
+
+    def matrix_states(self, now: float) -> dict[str, dict[int, str]]:
+        """Return the matrix in short: by site and place in `columns`, the state of the cell, where there is one."""
+        rows: dict[str, dict[int, str]] = {site: {} for site in self.participating_sites}
+        for (site, place), task in self._tasks_by_cell(self.columns).items():
+            rows[site][place] = self._task_state(task, now)
+        if self._open_column is not None:
+            for row in rows.values():
+                row.setdefault(len(self.columns) - 1, "waiting")
+        return rows
+
+    def _tasks_by_cell(self, columns: Sequence[Column]) -> dict[tuple[str, int], SiteTask]:
+        """Return the task that counts in each cell, by the site and the place of the column in `columns`."""
+        rounds: dict[tuple[str, int | None], int] = {
+            (c.workflow, c.round): place for place, c in enumerate(columns) if c.round is not None
+        }
+        newest: dict[tuple[str, int], SiteTask] = {}
+        for task in self.tasks:
+            place = rounds.get((task.workflow, task.round))
+            if place is not None:
+                before = newest.get((task.site, place))
+                if before is None or (task.sent_at or 0.0) >= (before.sent_at or 0.0):
+                    newest[task.site, place] = task
+        steps = {c: place for place, c in enumerate(columns) if c.round is None}
+        for task, column in self._steps.values() if steps else ():
+            if column in steps:
+                newest[task.site, steps[column]] = task
+        return newest
+
+    @property
+    def _open_column(self) -> Column | None:
+        """The newest column if sites without a task in it are waiting for one."""
+        last = self.columns[-1] if self.columns else None
+        if last is None or self.current_workflow.is_self_directed or not self._is_under_way(last):
+            return None
+        return last
 
     def site_states(self, now: float) -> dict[str, MatrixCell]:
         """Return the current state of each site, which its newest task tells; see :class:`MatrixCell`."""
@@ -573,7 +598,7 @@ class JobState:
             and self.current_workflow.ended_at is None
         )
 
-    @property
+    @cached_property
     def participating_sites(self) -> tuple[str, ...]:
         """The names of the sites (without the server) that the job was deployed to or that had a task, sorted."""
         deployed = {s.name for s in self.sites if s.name != "server"}
@@ -645,17 +670,23 @@ class JobState:
         return {name: median(times[-100:]) for name, times in took.items()}
 
     def _matrix_cell(self, task: SiteTask, column: Column, now: float) -> MatrixCell:
-        if task.failed or (self.failure is not None and self.failure.site == task.site and task.returned_at is None):
-            return MatrixCell("failed", last_activity_at(task), task.label or task.name, column)
-        if task.returned_at is not None:
-            return MatrixCell("submitted", task.returned_at, task.label or task.name, column)
+        state = self._task_state(task, now)
+        since = last_activity_at(task) if state == "failed" else task.returned_at
+        return MatrixCell(state, task.sent_at if since is None else since, task.label or task.name, column)
+
+    def _task_state(self, task: SiteTask, now: float) -> str:
+        """Return the state of a site's work on a task; see :class:`MatrixCell`."""
+        if task.returned_at is not None and task.code in ("", "OK"):
+            return "submitted"
+        if task.failed or (self.failure is not None and self.failure.site == task.site):
+            return "failed"
         if self.ended:
-            return MatrixCell("unfinished", task.sent_at, task.label or task.name, column)
+            return "unfinished"
         if task.sent_at is None:
-            return MatrixCell("waiting", None, task.label or task.name, column)
+            return "waiting"
         usual = self._typical_durations.get(task.name)
         late = usual is not None and now - task.sent_at > max(_LATE_FACTOR * usual, usual + _MIN_LATE_S)
-        return MatrixCell("late" if late else "working", task.sent_at, task.label or task.name, column)
+        return "late" if late else "working"
 
 
 def first_activity_at(task: SiteTask) -> float:

@@ -63,6 +63,13 @@ def _running_job_text(job: SiteJob, name: str) -> str:
     return f"{short} ({app})" if app else short
 
 
+def _running_job_row(job: SiteJob, name: str) -> str:
+    job_id = sanitize(job.job_id)
+    if name:
+        return f"{sanitize(name, _MAX_NAME_CHARS)} ({job_id}) is running"
+    return f"{job_id} is running ({sanitize(job.app, _MAX_NAME_CHARS)})"
+
+
 def problems(snapshot: SystemSnapshot, now: float) -> list[str]:
     """Return a sentence for each problem at the time `now`, the worst first, each with the action to take."""
     return list(filter(None, (problem.text_at(now) for problem in live_problems(snapshot))))
@@ -135,9 +142,8 @@ def describe_system(snapshot: SystemSnapshot, now: float | None = None) -> str:
         rows.append((sanitize(site.name, _MAX_NAME_CHARS), parts))
     if not snapshot.sites and snapshot.facts_at is not None:
         rows.append(("sites", "none connected"))
-    rows += [
-        ("job", f"{sanitize(job.job_id)} is running ({sanitize(job.app, _MAX_NAME_CHARS)})") for job in snapshot.jobs
-    ]
+    names = dict(snapshot.job_names)
+    rows += [("job", _running_job_row(job, names.get(job.job_id, ""))) for job in snapshot.jobs]
     if not snapshot.jobs and snapshot.facts_at is not None:
         rows.append(("jobs", "none running"))
     return "\n".join([*lines, *align(rows, indent="  ")])

@@ -188,9 +188,9 @@ class SystemWatch(BaseWatch[SystemSnapshot]):
         if any(isinstance(each, GroupUnavailable) and each.reason.startswith("not permitted") for each in updates):
             poller.stop()
         if name == "who" and _names(before) != _names(self.snapshot):
-            # The jobs of sites and the disabled sites have probably changed too.
-            self._pollers["doing"].refresh()
-            self._pollers["disabled"].refresh()
+            # The jobs of sites and the disabled sites have probably changed too; a new job has a name.
+            for name_of_poll in ("doing", "disabled", "jobs"):
+                self._pollers[name_of_poll].refresh()
 
     def _apply(self, updates: Iterable[SystemUpdate]) -> None:
         with self._lock:  # updates come from the monitor's thread, and from callers of `update`

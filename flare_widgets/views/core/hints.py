@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from ...errors import FlareError, JobNotFound, OutcomeUnknown, ReadOnlySession, SessionClosed
+from ...errors import (
+    FlareError,
+    InvalidTarget,
+    JobNotDone,
+    JobNotFound,
+    JobNotRunning,
+    NoClientsAvailable,
+    OutcomeUnknown,
+    ReadOnlySession,
+    SessionClosed,
+)
 from ...monitoring.diagnosis.model import Failure
 
 _MAGIC_BY_METHOD = {
@@ -15,6 +25,10 @@ _MAGIC_BY_ERROR: dict[type[FlareError], str] = {
     ReadOnlySession: "%config FlareWidgets.read_only = False",
     SessionClosed: "%flare connect KIT",
     JobNotFound: "%flare jobs",
+    JobNotRunning: "%flare logs",
+    JobNotDone: "%flare wait, %flare abort",
+    InvalidTarget: "%flare sites",
+    NoClientsAvailable: "%flare status",
 }
 
 
@@ -29,6 +43,11 @@ def explain_error(error: BaseException) -> str:
 def explain_next_step(failure: Failure) -> str:
     """Return the next step after a failure, with the magics that do it."""
     return _add_magics(failure.next_step, [_MAGIC_BY_METHOD.get(method, "") for method in failure.next_methods])
+
+
+def explain_key_metric() -> str:
+    """Return the way to see another metric than the job's key metric while a job runs."""
+    return "%%flare --key-metric NAME shows another one live."
 
 
 def _find_magic(error: FlareError) -> str:

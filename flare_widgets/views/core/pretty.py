@@ -84,19 +84,31 @@ class PrettyTexts(dict[str, str]):
     ----------
     unavailable : dict of str to str
         The reason why a text is unavailable, by target.
+    sources : dict of str to str
+        Where a text comes from, by target; none for the usual place.
     """
 
-    def __init__(self, texts: Mapping[str, str], unavailable: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        texts: Mapping[str, str],
+        unavailable: Mapping[str, str] | None = None,
+        sources: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__({name: PrettyText(text) for name, text in texts.items()})
         self.unavailable = dict(unavailable or {})
+        self.sources = dict(sources or {})
 
     def __repr__(self) -> str:
-        alone = len(self) == 1 and not self.unavailable
-        blocks = [repr(text) if alone else f"[{sanitize(name)}]\n{text!r}" for name, text in self.items()]
+        alone = len(self) == 1 and not self.unavailable and not self.sources
+        blocks = [repr(text) if alone else f"{self._heading(name)}\n{text!r}" for name, text in self.items()]
         blocks += [
             f"[{sanitize(name)}]\nnot available: {sanitize_lines(why)}" for name, why in self.unavailable.items()
         ]
         return "\n".join(blocks) or "nothing"
+
+    def _heading(self, name: str) -> str:
+        source = sanitize_lines(self.sources.get(name, ""))
+        return f"[{sanitize(name)}] {source}".rstrip()
 
 
 def _format_cell(value: Any) -> str:

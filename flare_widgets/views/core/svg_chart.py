@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,14 +30,20 @@ DASH_PATTERNS = ("", "6 3", "2 3", "8 3 2 3")
 COLOURS = ("#1976d2", "#e65100", "#388e3c", "#9c27b0", "#00897b", "#8d6e63")
 """Colours for a page that has lost the style sheet, light or dark; those in chart-base.css follow the theme."""
 
+MAX_MARKERS = 60
+"""The most markers along all lines of a chart."""
+
 MAX_LINES = 12
 """The most lines drawn: with more, a static chart tells none of them apart."""
 
 _WIDTH, _HEIGHT = 480.0, 190.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56.0, 10.0, 10.0, 24.0
-_MAX_MARKERS_PER_LINE = 30  # per line
+_INSET = 11.0  # between the axes and the outermost points, whose marks must not hide the labels
+_MAX_X_TICKS = 9
 _MAX_POINTS_PER_LINE = 400  # per line: a chart has fewer pixels
-_MAX_NAME_CHARS = 60  # characters
+_MAX_NAME_CHARS = 120  # characters
+_BAND_ATTRIBUTES = {"class": "flw-band", "fill": "currentColor", "fill-opacity": "0.15", "stroke": "none"}
+_PATH_COMMAND = re.compile(r"([MLHVaZ])([^MLHVaZ]*)")  # of the markers
 _MIN_DIVISOR = 1e-300  # the smallest float that can be divided by
 
 
@@ -52,11 +59,14 @@ class ChartLine:
         Pairs of position and value. If a value is not finite, the line has a gap.
     bold
         True for the line that the others are compared with.
+    label
+        The name shortened for the legend, if it is long.
     """
 
     name: str
     points: tuple[tuple[float, float], ...]
     bold: bool = False
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,14 +86,33 @@ class ChartMark:
     label: str
 
 
+@dataclass(frozen=True)
+class ChartBand:
+    """A filled band between two values at each position.
+
+    Attributes
+    ----------
+    name
+        The name in the legend. Untrusted text.
+    points
+        The position, the lowest and the highest value.
+    """
+
+    name: str
+    points: tuple[tuple[float, float, float], ...]
+
+
 def line_chart(
     lines: Sequence[ChartLine],
     *,
     title: str,
     x_label: str = "round",
+    first_x: float | None = None,
     log_scale: bool = False,
     mark: ChartMark | None = None,
     hidden_count: int = 0,
+    band: ChartBand | None = None,
+    max_markers: int = MAX_MARKERS,
 ) -> Markup:
     """Return a chart as a ``figure`` with an inline SVG and a legend in words.
 
@@ -98,18 +127,32 @@ def line_chart(
         The title of the chart. Untrusted text.
     x_label
         The label of the x axis.
+    first_x
+        The position at which the axis begins, with or without a value; the first one that has a value if not given.
     log_scale
         True for a logarithmic scale of the values; values that are not above 0 are gaps then.
     mark
         A point to mark.
     hidden_count
         The number of additional lines that are not in `lines`.
+    band
+        A band behind the lines.
+    max_markers
+        The most markers along all lines; each line has one at least.
     """
     shown = [
-        ChartLine(sanitize(line.name, _MAX_NAME_CHARS), _drawable_points(line.points, log_scale), line.bold)
+        ChartLine(
+            sanitize(line.name, _MAX_NAME_CHARS),
+            _drawable_points(line.points, log_scale),
+            line.bold,
+            sanitize(line.label or line.name, _MAX_NAME_CHARS),
+        )
         for line in lines[:MAX_LINES]
     ]
     points = [point for line in shown for point in line.points]
+    band = None if band is None else _drawable_band(band, log_scale)
+    if band is not None:
+        points += [(x, value) for x, *ends in band.points for value in ends]
     if mark is not None and not _drawable_points([(mark.x, mark.y)], log_scale):
         mark = None
     if mark is not None:
@@ -118,8 +161,10 @@ def line_chart(
     ET.SubElement(figure, "figcaption").text = sanitize(title)
     if points:
         gaps = [_gap_positions(line.points, log_scale) for line in lines[:MAX_LINES]]
-        _add_plot(figure, shown, gaps, points, sanitize(title), sanitize(x_label), log_scale, mark)
-    _add_legend(figure, shown, len(lines) - len(shown) + hidden_count)
+        _add_plot(
+            figure, shown, gaps, points, sanitize(title), sanitize(x_label), first_x, log_scale, mark, band, max_markers
+        )
+    _add_legend(figure, shown, len(lines) - len(shown) + hidden_count, band)
     notes = []
     if mark is not None:
         notes.append(
@@ -190,6 +235,15 @@ def ticks(low: float, high: float, max_count: int = 5) -> list[float]:
     return [low]
 
 
+def position_ticks(first: float, last: float, max_count: int = _MAX_X_TICKS) -> list[float]:
+    """Return the labelled positions of the x axis: whole numbers, of which the first position is one."""
+    if not first < last:
+        return [first]
+    found = [value for value in ticks(first, last, max_count) if value == int(value)]
+    step = found[1] - found[0] if len(found) > 1 else last - first
+    return [first, *(value for value in found if value - first >= step / 2)]
+
+
 def log_ticks(low: float, high: float, max_count: int = 6) -> list[float]:
     """Return at most `max_count` numbers from `low` to `high`, both above 0: powers of ten, or numbers between them."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
@@ -253,6 +307,11 @@ def _axis_range(values: Sequence[float], log_scale: bool) -> tuple[float, float]
     return (low - room, high + room) if math.isfinite(high - low) and math.isfinite(high + room) else (low, high)
 
 
+def _drawable_band(band: ChartBand, log_scale: bool) -> ChartBand:
+    points = tuple(sorted(p for p in band.points if all(map(math.isfinite, p)) and (not log_scale or p[1] > 0)))
+    return ChartBand(sanitize(band.name, _MAX_NAME_CHARS), points)
+
+
 class _Scale:
     """A mapping of values to positions from `start` to `end`."""
 
@@ -279,13 +338,17 @@ def _add_plot(
     points: Sequence[tuple[float, float]],
     title: str,
     x_label: str,
+    first_x: float | None,
     log_scale: bool,
     mark: ChartMark | None,
+    band: ChartBand | None,
+    max_markers: int,
 ) -> None:
     xs, ys = [x for x, _ in points], [y for _, y in points]
-    (left, right), scale = (min(xs), max(xs)), value_scale(ys, log_scale)
+    left, right = min(xs if first_x is None else [*xs, first_x]), max(xs)
+    scale = value_scale(ys, log_scale)
     assert scale is not None  # there are points
-    across = _Scale(left, right, _LEFT, _WIDTH - _RIGHT)
+    across = _Scale(left, right, _LEFT + _INSET, _WIDTH - _RIGHT - _INSET)
     up = _Scale(scale.low, scale.high, _HEIGHT - _BOTTOM, _TOP, log_scale)
     svg = ET.SubElement(
         figure,
@@ -308,12 +371,15 @@ def _add_plot(
         where = {"x1": f"{_LEFT:g}", "x2": f"{_WIDTH - _RIGHT:g}", "y1": f"{y:g}", "y2": f"{y:g}"}
         ET.SubElement(svg, "line", {"class": "flw-grid", "stroke": "#9e9e9e", "stroke-opacity": "0.5", **where})
         _add_text(svg, label, _LEFT - 6, y + 4, "end")
-    for value in ticks(left, right, 9):
-        if value == int(value) or left == right:
-            _add_text(svg, format_tick(value), across(value), _HEIGHT - 8, "middle")
+    for value in position_ticks(left, right):
+        _add_text(svg, format_tick(value), across(value), _HEIGHT - 8, "middle")
+    if band is not None and band.points:
+        upper = [f"{across(x):g} {up(high):g}" for x, _, high in band.points]
+        lower = [f"{across(x):g} {up(low):g}" for x, low, _ in reversed(band.points)]
+        ET.SubElement(svg, "path", {"d": f"M{'L'.join([*upper, *lower])}Z", **_BAND_ATTRIBUTES})
     # The important ones last, on top of the others.
     for index, line in sorted(enumerate(lines), key=lambda item: (item[1].bold, -item[0])):
-        _add_line(svg, index, line, gaps_by_line[index], across, up)
+        _add_line(svg, index, line, gaps_by_line[index], across, up, max(1, max_markers // len(lines)))
     if mark is not None:
         where = {"cx": f"{across(mark.x):g}", "cy": f"{up(mark.y):g}", "r": "8"}
         look = {"class": "flw-best", "fill": "none", "stroke": "currentColor", "stroke-width": "1.5"}
@@ -321,7 +387,13 @@ def _add_plot(
 
 
 def _add_line(
-    svg: ET.Element, index: int, line: ChartLine, gaps: Sequence[float], x_scale: _Scale, y_scale: _Scale
+    svg: ET.Element,
+    index: int,
+    line: ChartLine,
+    gaps: Sequence[float],
+    x_scale: _Scale,
+    y_scale: _Scale,
+    max_markers: int,
 ) -> None:
     points = _downsample(line.points)
     places = [(x_scale(x), y_scale(y)) for x, y in points]
@@ -332,14 +404,29 @@ def _add_line(
         steps = zip(places, before, [-1, *before], strict=False)
         path = "".join(f"{'L' if gap == last else 'M'}{x:g} {y:g}" for (x, y), gap, last in steps)
         ET.SubElement(group, "path", {"d": path, **_stroke_attributes(index, line.bold)})
-    stride = math.ceil(len(places) / _MAX_MARKERS_PER_LINE) or 1
-    size = 1.1 if line.bold else 0.8
-    for x, y in [*places[:-1:stride], *places[-1:]]:
-        shape = {"d": MARKER_SHAPES[index % len(MARKER_SHAPES)], "fill": "currentColor"}
-        ET.SubElement(group, "path", {**shape, "transform": f"translate({x:g} {y:g}) scale({size})"})
+    stride = math.ceil(len(places) / max_markers) or 1
+    shape, size = MARKER_SHAPES[_marker_number(index)], 1.1 if line.bold else 0.8
+    markers = "".join(_move_shape(shape, x, y, size) for x, y in [*places[:-1:stride], *places[-1:]])
+    if markers:
+        ET.SubElement(group, "path", {"d": markers, "fill": "currentColor"})
 
 
-def _add_legend(figure: ET.Element, lines: Sequence[ChartLine], hidden_count: int) -> None:
+def _move_shape(shape: str, x: float, y: float, size: float) -> str:
+    """Return the path of a marker at another place and in another size: many of them in one path are short."""
+    moved = []
+    for command, text in _PATH_COMMAND.findall(shape):
+        numbers = [float(number) for number in text.split()]
+        if command == "a":  # the radii, and the end relative to the start
+            numbers = [number * size if place in (0, 1, 5, 6) else number for place, number in enumerate(numbers)]
+        elif command == "V":
+            numbers = [y + number * size for number in numbers]
+        else:
+            numbers = [(y if place % 2 else x) + number * size for place, number in enumerate(numbers)]
+        moved.append(command + " ".join(f"{round(number, 1):g}" for number in numbers))
+    return "".join(moved)
+
+
+def _add_legend(figure: ET.Element, lines: Sequence[ChartLine], hidden_count: int, band: ChartBand | None) -> None:
     if not lines:
         return
     legend = ET.SubElement(figure, "ul", {"class": "flw-legend"})
@@ -349,12 +436,25 @@ def _add_legend(figure: ET.Element, lines: Sequence[ChartLine], hidden_count: in
         coloured = _colour_attributes(index)
         swatch = ET.SubElement(item, "svg", {**sample, **coloured, "class": f"flw-swatch {coloured['class']}"})
         ET.SubElement(swatch, "path", {"d": "M0 6H26", **_stroke_attributes(index, line.bold)})
-        shape = {"d": MARKER_SHAPES[index % len(MARKER_SHAPES)], "fill": "currentColor"}
+        shape = {"d": MARKER_SHAPES[_marker_number(index)], "fill": "currentColor"}
         ET.SubElement(swatch, "path", {**shape, "transform": "translate(13 6)"})
-        name = ET.SubElement(item, "span", {"class": "flw-legend-name"})
-        name.text, name.tail = line.name, " "
+        title = {} if line.label == line.name else {"title": line.name}
+        name = ET.SubElement(item, "span", {"class": "flw-legend-name", **title})
+        name.text, name.tail = line.label, " "
         value = format_number(line.points[-1][1]) if line.points else "no value"
         ET.SubElement(item, "span", {"class": "flw-legend-value"}).text = value
+    if band is not None and band.points:
+        item = ET.SubElement(legend, "li", {"class": "flw-legend-item"})
+        swatch = ET.SubElement(
+            item, "svg", {"width": "26", "height": "12", "aria-hidden": "true", "class": "flw-swatch"}
+        )
+        ET.SubElement(swatch, "path", {"d": "M0 1H26V11H0Z", **_BAND_ATTRIBUTES})
+        name = ET.SubElement(item, "span", {"class": "flw-legend-name"})
+        name.text, name.tail = band.name, " "
+        _, low, high = band.points[-1]
+        ET.SubElement(
+            item, "span", {"class": "flw-legend-value"}
+        ).text = f"{format_number(low)} to {format_number(high)}"
     if hidden_count > 0:
         ET.SubElement(legend, "li", {"class": "flw-legend-item"}).text = f"and {hidden_count} more, not drawn"
 
@@ -371,8 +471,20 @@ def _describe_lines(lines: Sequence[ChartLine], x_label: str) -> str:
     return "; ".join(told)
 
 
+def _marker_number(index: int) -> int:
+    """Return the number of the marker of a line; the first line shares its marker and its colour with no other."""
+    return 1 + (index - 1) % (len(MARKER_SHAPES) - 1) if index else 0
+
+
+def _colour_number(index: int) -> int:
+    # Shifted each time that the markers begin again, so that no two of the first lines share both.
+    count = len(COLOURS) - 1
+    return 1 + (index - 1 + (index - 1) // count) % count if index else 0
+
+
 def _colour_attributes(index: int) -> dict[str, str]:
-    return {"class": f"flw-series-{index % len(COLOURS)}", "color": COLOURS[index % len(COLOURS)]}
+    number = _colour_number(index)
+    return {"class": f"flw-series-{number}", "color": COLOURS[number]}
 
 
 def _stroke_attributes(index: int, bold: bool) -> dict[str, str]:

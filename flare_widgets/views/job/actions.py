@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from ...api import commands, permissions
 from ...api.commands import Command
-from ...api.transfer.upload import ProgressCallback
+from ...api.saved_results import ResultSession, SavedResult, save_result
 from ...formatting.text import SHORT_ID, sanitize
 from ...monitoring.job.snapshot import JobSnapshot
 from ..core.actions import Action, ActionContext, Actions
@@ -16,16 +16,11 @@ from ..core.actions import Action, ActionContext, Actions
 T = TypeVar("T")
 
 
-class JobSession(permissions.PermissionSource, Protocol):
+class JobSession(permissions.PermissionSource, ResultSession, Protocol):
     """The interface of a session that a job's view needs."""
 
     def start(self, command: Command[T]) -> concurrent.futures.Future[T]:
         """Send a command without waiting for it."""
-
-    def download_job_result(
-        self, job_id: str, destination: str | None = None, *, progress: ProgressCallback | None = None
-    ) -> str:
-        """Download a finished job and return the new folder."""
 
 
 class JobActions(Actions):
@@ -42,7 +37,7 @@ class JobActions(Actions):
     on_change
         See :class:`.Actions`.
     folder
-        The folder for downloads; the session's `download_dir` if not given.
+        The folder for downloads; ``results`` in the working folder if not given.
     """
 
     def __init__(
@@ -64,7 +59,6 @@ class JobActions(Actions):
                 "download",
                 "Download",
                 run=self._download,
-                describe_result=lambda folder: f"downloaded into {folder}",
                 disabled_reason=lambda: (
                     self._not_ended_reason("there are no results to download") or self._denial_reason("download_job")
                 ),
@@ -109,10 +103,9 @@ class JobActions(Actions):
         self._status_at_abort = self._get_snapshot().status
         return self._session.start(commands.abort_job(self._job_id))
 
-    def _download(self, context: ActionContext) -> str:
-        return self._session.download_job_result(
-            self._job_id, self._folder, progress=context.progress_callback("received")
-        )
+    def _download(self, context: ActionContext) -> SavedResult:
+        name, progress = self._get_snapshot().name, context.progress_callback("received")
+        return save_result(self._session, self._job_id, name, self._folder, progress=progress)
 
     def _mark_deleted(self, _: Any) -> str:
         self.deleted = True

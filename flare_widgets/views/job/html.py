@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import tzinfo
@@ -13,8 +14,8 @@ from ...monitoring.job.model import Results
 from ...monitoring.job.snapshot import JobSnapshot
 from ..core.html import TimeFormatter, fit_to_notebook, scoped_style, template_environment
 from .events import MAX_EVENTS, build_events
-from .matrix import Matrix
-from .metrics import build_charts, describe_hidden_metrics
+from .matrix import CELL_STATES, STATIC_LIMITS, Matrix
+from .metrics import MAX_OPEN_CHARTS, build_charts, describe_hidden_metrics
 from .tables import build_evaluation_tables, build_statistics_table
 from .timeline import STATUS_GLYPHS
 from .view_model import JobProgress, build_view_model
@@ -22,6 +23,7 @@ from .view_model import JobProgress, build_view_model
 _DEPLOYMENT_GLYPHS = {"waiting": "○", "deployed": "✓", "failed": "✕"}
 _EVENT_GLYPHS = {"workflow": "·", "warning": "!", "error": "✕"}
 _MAX_SITES = 200
+_MAX_STRETCHES_IN_WORDS = 8
 # Of a form that is shortened, the number of charts, of their lines, of the points of each, and of cells of its tables.
 _MAX_CHARTS, _MAX_LINES, _MAX_POINTS, _MAX_EVALUATIONS = 12, 12, 100, 200
 _SHORTENED = "Shortened to keep the notebook small: the live view shows all of it."
@@ -55,7 +57,7 @@ def _render(snapshot: JobSnapshot, now: float, zone: tzinfo | None, notes: list[
         snapshot = _shorten(snapshot, share)
         notes = [*notes, _SHORTENED]
     max_sites = ceil(_MAX_SITES * share)
-    job = build_view_model(snapshot, now)
+    job = build_view_model(snapshot, now, STATIC_LIMITS)
     # A static form of a job that has not ended shows times as of the server's last answer: the time at which the
     # form was made says nothing about the job.
     seen = now if job.updated_at is None else job.updated_at
@@ -82,6 +84,7 @@ def _render(snapshot: JobSnapshot, now: float, zone: tzinfo | None, notes: list[
             matrix=None if job.matrix is None else _matrix_context(_shorten_matrix(job.matrix, share), seen),
             details=[(detail.term, detail.text.text_at(seen)) for detail in job.details],
             charts=build_charts(snapshot, snapshot.step_metrics),
+            max_open_charts=MAX_OPEN_CHARTS,
             hidden_metrics=describe_hidden_metrics(snapshot, snapshot.step_metrics),
             evaluation=build_evaluation_tables(results.evaluations, snapshot.key_metric),
             statistics=build_statistics_table(results.statistics),
@@ -110,17 +113,19 @@ def _shorten(snapshot: JobSnapshot, share: float) -> JobSnapshot:
         for series in snapshot.metrics
         if series.site in lines and (series.workflow, series.name) in shown
     )
+    by_step = snapshot.step_metrics[: ceil(_MAX_CHARTS * share)]
+    scalars = tuple(replace(each, points=_thin(each.points, share)) for each in by_step)
     results = snapshot.results
     if results is not None:
-        scalars = results.scalars[: ceil(_MAX_CHARTS * share)]
         results = replace(
             results,
-            scalars=tuple(replace(each, points=_thin(each.points, share)) for each in scalars),
+            scalars=scalars,
             evaluations=results.evaluations[: ceil(_MAX_EVALUATIONS * share)],
             statistics=Results().statistics if share < 0.5 else results.statistics,
         )
     events = snapshot.events[len(snapshot.events) - ceil(MAX_EVENTS * share) :]
-    return replace(snapshot, metrics=metrics, results=results, events=events)
+    live_scalars = scalars if results is None else ()
+    return replace(snapshot, metrics=metrics, live_scalars=live_scalars, results=results, events=events)
 
 
 def _shorten_matrix(matrix: Matrix, share: float) -> Matrix:
@@ -140,19 +145,40 @@ def _thin(points: tuple[P, ...], share: float) -> tuple[P, ...]:
 
 
 def _matrix_context(matrix: Matrix, as_of: float) -> dict[str, Any]:
+    edges = matrix.edges
     rows = [
         (
-            row.site,
-            [(code, *matrix.legend[code], index in matrix.edges) for index, code in enumerate(row.cells)],
+            {"name": row.site, "label": row.label},
+            [(code, matrix.legend[code][0], index in edges) for index, code in enumerate(row.cells)],
             row.activity.text_at(as_of),
         )
         for row in matrix.rows
     ]
-    edges = matrix.edges
     return {
         "workflows": matrix.workflows,
         "columns": [(column, index in edges) for index, column in enumerate(matrix.columns)],
-        "rows": rows,
+        "open_rows": rows[: matrix.open_count],
+        "folded_rows": rows[matrix.open_count :],
+        "summary": matrix.summary.text_at(as_of),
+        "strip": _strip_context(matrix.strip) if matrix.strip_start else None,
         "rest": matrix.rest,
         "narrow_count": matrix.narrow_count,
     }
+
+
+def _strip_context(strip: str) -> dict[str, Any]:
+    """Return the paths of the columns in each state, one unit wide, and a description."""
+    stretches, place = [], 0
+    paths: dict[str, str] = {}
+    for code, group in itertools.groupby(strip):
+        count = sum(1 for _ in group)
+        stretches.append((code, place + 1, count))
+        paths[code] = paths.get(code, "") + f"M{place} 0h{count}v1h-{count}z"
+        place += count
+    described = [
+        f"{first}{f' to {first + count - 1}' if count > 1 else ''}: {CELL_STATES[code][1]}"
+        for code, first, count in stretches[:_MAX_STRETCHES_IN_WORDS]
+        if code != " "
+    ]
+    paths.pop(" ", None)
+    return {"paths": paths, "width": len(strip), "label": f"rounds {', '.join(described)}"}

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Any
 
 from ...formatting.live_text import COUNT, LiveText, live
-from ...formatting.text import join_names, sanitize
+from ...formatting.text import join_names, sanitize, shorten_names
 from ...monitoring.job.format import site_text
 from ...monitoring.job.snapshot import JobSnapshot
 from ...monitoring.job.state import Column, MatrixCell
 
-MAX_COLUMNS = 24
-"""The most rounds and steps in the matrix: the last ones."""
+MAX_SITES = 1000
+"""The most sites in the matrix: those in trouble first."""
 
-MAX_SITES = 40
-"""The most sites in the matrix: those with problems first."""
+MAX_OPEN_SITES = 12
+"""The most sites that are all shown at once; of more, those in trouble are, and the rest is folded."""
 
 CELL_CODES = {"submitted": "s", "working": "w", "late": "l", "failed": "f", "unfinished": "u", "waiting": "q"}
 """A letter for each state of a cell; a blank for a site that had nothing to do in that round."""
@@ -34,14 +36,50 @@ CELL_STATES = {
 """The glyph and the label of each cell state."""
 
 # Widths in characters. A round is as wide as three of them, whatever its number; a step as wide as its name.
-_ROUND_WIDTH, _MAX_WIDTH = 3, 3 * MAX_COLUMNS
+_ROUND_WIDTH, _MAX_WIDTH = 3, 72
 _NARROW_WIDTH, _MAX_NARROW_COLUMNS = 26, 4
 _NAME_WIDTHS = (18, 12, 8)
 _WORKFLOW_NAME_WIDTHS = (40, 20, 12)
-_MAX_NAME_CHARS, _MAX_NAMED_SITES = 60, 3  # characters; sites in a sentence
+_MAX_NAME_CHARS, _MAX_SITE_CHARS, _MAX_LABEL_CHARS = 60, 120, 28  # characters
+_MAX_NAMED_SITES = 3  # in a sentence
 _AGE_IN_SECONDS_S = 60.0  # a site's activity is counted in seconds before, and like a clock after
-_URGENCY = ("failed", "silent", "late", "unfinished", "working", "self-directed", "waiting", "submitted")
+_TROUBLE = ("failed", "silent", "late", "unfinished")
 _COUNTED_STATES = ("working", "late")
+_SUMMARY_LABELS = {"submitted": "done", "unfinished": "not finished", "self-directed": "working on their own"}
+# The state of all sites in a column is the first of these that one of them has.
+_STRIP_ORDER = "fluwqs "
+_STRIP_RANKS = {state: _STRIP_ORDER.index(letter) for state, letter in CELL_CODES.items()}
+
+
+@dataclass(frozen=True)
+class MatrixLimits:
+    """The most that a form of the matrix has room for: the last columns, and the sites in trouble first.
+
+    Attributes
+    ----------
+    cells
+        The most cells of all sites.
+    min_columns, max_columns
+        The fewest and the most columns, whatever the number of sites.
+    sites
+        The most sites.
+    """
+
+    cells: int
+    min_columns: int
+    max_columns: int
+    sites: int
+
+    def count_columns(self, sites: int) -> int:
+        """Return the most columns for a number of sites."""
+        return min(max(self.cells // max(1, min(sites, self.sites)), self.min_columns), self.max_columns)
+
+
+LIVE_LIMITS = MatrixLimits(cells=20_000, min_columns=20, max_columns=1000, sites=MAX_SITES)
+"""Limits of the live view, which scrolls."""
+
+STATIC_LIMITS = MatrixLimits(cells=300, min_columns=6, max_columns=24, sites=40)
+"""Limits of the static form, which stays in the notebook's file."""
 
 
 @dataclass(frozen=True)
@@ -94,11 +132,14 @@ class MatrixRow:
         A letter of `CELL_STATES` for each column shown.
     activity
         The site's current activity and its duration; empty if there is none.
+    label
+        Its name, shortened if it is long.
     """
 
     site: str
     cells: str
     activity: LiveText
+    label: str
 
 
 @dataclass(frozen=True)
@@ -112,11 +153,19 @@ class Matrix:
     workflows
         The workflows to which the columns belong; none if the job has only one.
     rows
-        The sites shown.
+        The sites shown: by name, and of many those in trouble first.
     rest
         The columns and sites that are not shown, in words.
     narrow_count
         The number of columns for which a narrow output has room: the last ones.
+    summary
+        The number of sites in each state; empty if there are so few that all are seen at once.
+    open_count
+        The number of rows that are shown before somebody asks for all: the first ones.
+    strip
+        The worst state of all sites in each round and step of the job, shown or not: a letter of `CELL_STATES`.
+    strip_start
+        The number of columns of the strip before the first one shown.
     legend
         `CELL_STATES`.
     """
@@ -126,6 +175,10 @@ class Matrix:
     rows: tuple[MatrixRow, ...]
     rest: str = ""
     narrow_count: int = _MAX_NARROW_COLUMNS
+    summary: LiveText = dataclasses.field(default_factory=lambda: live(""))
+    open_count: int = 0
+    strip: str = ""
+    strip_start: int = 0
     legend: dict[str, tuple[str, str]] = dataclasses.field(default_factory=lambda: CELL_STATES)
 
     @property
@@ -133,34 +186,62 @@ class Matrix:
         """The columns with which a workflow begins, but for the first."""
         return frozenset(accumulate(workflow.span for workflow in self.workflows[:-1]))
 
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON-able data: many sites do the same, so each activity is sent once."""
+        activities: dict[LiveText, int] = {}
+        rows = [
+            [row.site, row.cells, activities.setdefault(row.activity, len(activities)), row.label] for row in self.rows
+        ]
+        rest = dataclasses.replace(self, rows=(), summary=live(""))
+        return {
+            **dataclasses.asdict(rest),
+            "rows": rows,
+            "activities": [activity.to_json() for activity in activities],
+            "summary": self.summary.to_json(),
+        }
 
-def build_matrix(snapshot: JobSnapshot, as_of: float) -> Matrix | None:
+
+def build_matrix(snapshot: JobSnapshot, as_of: float, limits: MatrixLimits = LIVE_LIMITS) -> Matrix | None:
     """Return the matrix of a job; None if neither a round nor a step has begun.
 
     If the sites work on their own, and no rounds are known, the matrix has no columns: its rows say so.
     """
-    shown, columns = _select_columns(snapshot)
     states = snapshot.site_states(as_of)
-    if not shown and (snapshot.ended or not any(_is_self_directed(snapshot, cell) for cell in states.values())):
+    if not snapshot.columns and (
+        snapshot.ended or not any(_is_self_directed(snapshot, cell) for cell in states.values())
+    ):
         return None
-    cells = snapshot.matrix(as_of, frozenset(shown))
+    cells = snapshot.matrix_states(as_of)
+    start = max(0, len(snapshot.columns) - limits.count_columns(len(cells)))
+    shown = snapshot.columns[start:]
+    columns = _build_headings_that_fit(snapshot, shown)
     sites = sorted(cells)
-    if len(sites) > MAX_SITES:
-        sites = sorted(sorted(sites, key=lambda site: _urgency(states.get(site)))[:MAX_SITES])
-    rows = []
-    busy = sorted(site for site, cell in states.items() if cell.state in _COUNTED_STATES)
-    for site in sites:
-        codes = "".join(CELL_CODES[cells[site][c].state] if c in cells[site] else " " for c in shown)
-        activity = _build_activity(snapshot, site, states.get(site), busy)
-        name = sanitize(site, _MAX_NAME_CHARS)
-        rows.append(MatrixRow(name, codes, activity.frozen_at(as_of) if snapshot.trouble else activity))
-    hidden = snapshot.columns[: len(snapshot.columns) - len(shown)]
+    is_long = len(sites) > MAX_OPEN_SITES
+    in_trouble = [site for site in sites if site in states and states[site].state in _TROUBLE]
+    if is_long:
+        in_trouble.sort(key=lambda site: _TROUBLE.index(states[site].state))
+        sites = list(dict.fromkeys((*in_trouble, *sites)))
+    labels = shorten_names((sanitize(site, _MAX_SITE_CHARS) for site in sites), _MAX_LABEL_CHARS)
+    activity_of = _ActivityBuilder(snapshot, as_of, states, labels)
+    rows = tuple(
+        MatrixRow(
+            name := sanitize(site, _MAX_SITE_CHARS),
+            _join_letters(cells[site], start, len(shown)),
+            activity_of(site),
+            labels[name],
+        )
+        for site in sites[: limits.sites]
+    )
     return Matrix(
         tuple(columns),
         _group_by_workflow(snapshot, shown, columns),
-        tuple(rows),
-        _describe_rest(hidden, len(cells) - len(rows)),
+        rows,
+        _describe_rest(snapshot.columns[:start], len(sites) - len(rows)),
         _count_narrow_columns(columns),
+        _summarize(states, sites, labels, snapshot.trouble, as_of) if is_long else live(""),
+        min(len(in_trouble), MAX_OPEN_SITES) if is_long else len(rows),
+        _build_strip(cells.values(), len(snapshot.columns)),
+        start,
     )
 
 
@@ -168,24 +249,60 @@ def _is_self_directed(snapshot: JobSnapshot, cell: MatrixCell) -> bool:
     return cell.state == "self-directed" or (cell.state == "done" and snapshot.current_workflow.is_self_directed)
 
 
-def _urgency(cell: MatrixCell | None) -> int:
-    return _URGENCY.index(cell.state) if cell is not None and cell.state in _URGENCY else len(_URGENCY)
+def _join_letters(row: Mapping[int, str], start: int, count: int) -> str:
+    letters = [" "] * count
+    for place, state in row.items():
+        if place >= start:
+            letters[place - start] = CELL_CODES[state]
+    return "".join(letters)
+
+
+def _build_strip(rows: Iterable[Mapping[int, str]], column_count: int) -> str:
+    ranks = [len(_STRIP_ORDER) - 1] * column_count
+    for row in rows:
+        for place, state in row.items():
+            ranks[place] = min(ranks[place], _STRIP_RANKS[state])
+    return "".join(_STRIP_ORDER[rank] for rank in ranks)
+
+
+def _summarize(
+    states: Mapping[str, MatrixCell], sites: Sequence[str], labels: Mapping[str, str], trouble: str, as_of: float
+) -> LiveText:
+    """Return the number of sites in each state, and the one that has worked for longest."""
+    counts = Counter(_state_label(states.get(site)) for site in sites)
+    done = counts.pop("done", 0)
+    words = [f"{done} of {len(sites)} done"]
+    words += [f"{count} {label}" for label, count in sorted(counts.items(), key=lambda item: _summary_rank(item[0]))]
+    started = {site: cell.since for site in sites if (cell := states.get(site)) and cell.state in _COUNTED_STATES}
+    known = {site: since for site, since in started.items() if since is not None}
+    if not known:
+        return live(", ".join(words))
+    longest = min(known, key=lambda site: (known[site], site))
+    counted = f"{', '.join(words)} (longest: {labels[sanitize(longest, _MAX_SITE_CHARS)]}, {COUNT})"
+    text = _count_up(counted, known[longest])
+    return text.frozen_at(as_of) if trouble else text
+
+
+def _state_label(cell: MatrixCell | None) -> str:
+    state = "waiting" if cell is None or cell.state == "deployed" else cell.state
+    return _SUMMARY_LABELS.get(state, state)
+
+
+def _summary_rank(label: str) -> int:
+    order = [*(_SUMMARY_LABELS.get(state, state) for state in _TROUBLE), "working"]
+    return order.index(label) if label in order else len(order)
 
 
 # -- columns ---------------------------------------------------------------------------------------------------
 
 
-def _select_columns(snapshot: JobSnapshot) -> tuple[list[Column], list[MatrixColumn]]:
-    """Return the last columns that have room, and their headings, with names as long as there is room for."""
-    shown = list(snapshot.columns[-MAX_COLUMNS:])
+def _build_headings_that_fit(snapshot: JobSnapshot, shown: Sequence[Column]) -> list[MatrixColumn]:
+    """Return the headings of columns, with names as long as there is room for."""
     for width in _NAME_WIDTHS:
         headings = list(_build_headings(snapshot, shown, width))
         if sum(map(_width, headings)) <= _MAX_WIDTH:
-            return shown, headings
-    while sum(map(_width, headings)) > _MAX_WIDTH and len(shown) > 1:
-        shown = shown[1:]
-        headings = list(_build_headings(snapshot, shown, width))
-    return shown, headings
+            break
+    return headings
 
 
 def _build_headings(snapshot: JobSnapshot, shown: Sequence[Column], name_width: int) -> Iterator[MatrixColumn]:
@@ -266,25 +383,46 @@ def _describe_rest(hidden: Sequence[Column], sites: int) -> str:
 # -- the present work of a site --------------------------------------------------------------------------------
 
 
-def _build_activity(snapshot: JobSnapshot, site: str, cell: MatrixCell | None, busy: Sequence[str]) -> LiveText:
-    if cell is None or cell.state == "deployed":
-        return live("")
-    if cell.state == "silent":
-        asked, seconds = snapshot.freshness_of("system").at, snapshot.silence_by_site.get(site)
-        return _count("silent: no heartbeat", None if asked is None or seconds is None else asked - seconds)
-    if snapshot.ended and cell.state not in ("failed", "unfinished"):
-        return live("")
-    words = site_text(snapshot, cell)
-    if cell.state in _COUNTED_STATES:
-        return _count(words, cell.since)
-    others = [sanitize(name, _MAX_NAME_CHARS) for name in busy if name != site]
-    if cell.state == "submitted" and others:
-        return live(f"waiting for {join_names(others, _MAX_NAMED_SITES)}")
-    return live(words)
+class _ActivityBuilder:
+    """The current activity of each site of a job; what concerns all sites is found out once."""
+
+    def __init__(
+        self, snapshot: JobSnapshot, as_of: float, states: Mapping[str, MatrixCell], labels: Mapping[str, str]
+    ) -> None:
+        self._snapshot, self._as_of, self._states = snapshot, as_of, states
+        self._silence = snapshot.silence_by_site
+        busy = sorted(site for site, cell in states.items() if cell.state in _COUNTED_STATES)
+        # A site that has handed in its work is not among them.
+        named = busy[: _MAX_NAMED_SITES - (len(busy) > _MAX_NAMED_SITES)]
+        names = [labels.get(name, name) for name in (sanitize(site, _MAX_SITE_CHARS) for site in named)]
+        if len(names) < len(busy):
+            names.append(f"{len(busy) - len(names)} more")
+        self._waiting = f"waiting for {join_names(names, len(names))}" if names else ""
+
+    def __call__(self, site: str) -> LiveText:
+        activity = self._build(site, self._states.get(site))
+        return activity.frozen_at(self._as_of) if self._snapshot.trouble else activity
+
+    def _build(self, site: str, cell: MatrixCell | None) -> LiveText:
+        snapshot = self._snapshot
+        if cell is None or cell.state == "deployed":
+            return live("")
+        if cell.state == "silent":
+            asked, seconds = snapshot.freshness_of("system").at, self._silence.get(site)
+            return _count("silent: no heartbeat", None if asked is None or seconds is None else asked - seconds)
+        if snapshot.ended and cell.state not in ("failed", "unfinished"):
+            return live("")
+        if cell.state == "submitted" and self._waiting:
+            return live(self._waiting)
+        words = site_text(snapshot, cell)
+        return _count(words, cell.since) if cell.state in _COUNTED_STATES else live(words)
 
 
 def _count(text: str, since: float | None) -> LiveText:
     if since is None:
         return live(text)
-    counted = f"{text} for {COUNT}"
-    return live(counted, since).then(since + _AGE_IN_SECONDS_S, counted, since, as_duration=True)
+    return _count_up(f"{text} for {COUNT}", since)
+
+
+def _count_up(text: str, since: float) -> LiveText:
+    return live(text, since).then(since + _AGE_IN_SECONDS_S, text, since, as_duration=True)

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
-from ...formatting.text import format_number, sanitize
+from ...formatting.text import format_number, sanitize, shorten_names
+from ...monitoring.job.format import live_metrics_note, metrics_without_first_round
 from ...monitoring.job.model import SELECTOR_VALUE, Series
 from ...monitoring.job.snapshot import JobSnapshot
 from ...monitoring.results.scalars import StepSeries
-from ..core.svg_chart import ChartLine, ChartMark, format_tick, line_chart, value_scales_json
+from ..core.hints import explain_key_metric
+from ..core.svg_chart import MAX_MARKERS, ChartBand, ChartLine, ChartMark, format_tick, line_chart, value_scales_json
+from .tables import ValueRow, ValueTable
 
 MAX_METRICS = 12
 """The most metrics by round in a view, and of TensorBoard's; the rest is counted."""
 
+MAX_OPEN_CHARTS = 4
+"""The most charts that are shown at once; the others are folded. The live view has the same limit."""
+
 MAX_SITES = 40
 """The most sites with a line in the chart of a metric; the rest is counted."""
+
+MAX_PLAIN_SITES = 6
+"""The most sites whose lines are all drawn; of more, a chart has their range and mean, and lines on request."""
 
 ALL_SITES_LABEL = "all sites (aggregate)"
 """The label of the aggregate over all sites."""
@@ -30,17 +38,27 @@ UNKNOWN_SITE_LABEL = "unknown site"
 
 _MAX_POINTS = 8000  # of all lines, in one message to a browser
 _MIN_POINTS_PER_LINE = 50  # for any number of lines
-_MAX_NAME_CHARS = 60  # characters
+_MAX_STATIC_CHART_CHARS = 26_500  # of all charts in one static form; the metrics after that have tables only
+_MAX_STATIC_POINTS, _MAX_STATIC_MARKERS = 1200, 300  # of all lines, in one static form
+_MAX_TABLE_CELLS, _MIN_TABLE_ROWS, _MAX_TABLE_ROWS = 300, 5, 50  # of all tables of values, and of each
+_MAX_NAME_CHARS, _MAX_SITE_CHARS, _MAX_LABEL_CHARS = 60, 120, 28  # characters
 _MAX_VALUES_IN_TEXT = 4  # values that are listed in words
+
+_Points = Sequence[tuple[int, float]]
 
 
 @dataclass(frozen=True)
 class MetricLine:
-    """The values of one site, or of the aggregate: pairs of round (counted from 1) or step, and value."""
+    """The values of one site, of the aggregate or of the mean: pairs of round (counted from 1) or step, and value.
+
+    A line that is optional is not drawn until somebody asks for it. The label is the name, shortened if it is long.
+    """
 
     name: str
+    label: str
     points: tuple[tuple[int, float], ...]
     is_bold: bool = False
+    is_optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,6 +74,10 @@ class Metric:
         The newest values in words.
     lines
         The lines, that of all sites together first.
+    band
+        The lowest and the highest value of the sites by round, if they are too many for a line each.
+    band_label
+        The label of the band.
     hidden_sites
         The number of sites that have no line here.
     best
@@ -64,6 +86,8 @@ class Metric:
         One point in so many is drawn, counted back from the newest: 1 unless there are very many.
     x_label
         ``round`` or ``step``.
+    first_x
+        The round at which the axis begins, with or without a value; None of steps.
     note
         A sentence about the metric; empty if there is nothing to say.
     """
@@ -71,10 +95,13 @@ class Metric:
     name: str
     text: str
     lines: tuple[MetricLine, ...]
+    band: tuple[tuple[int, float, float], ...] = ()
+    band_label: str = ""
     hidden_sites: int = 0
     best: tuple[int, float] | None = None
     stride: int = 1
     x_label: str = "round"
+    first_x: int | None = None
     note: str = ""
 
     @property
@@ -85,26 +112,43 @@ class Metric:
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON-able data."""
         points = [point for line in self.lines for point in line.points]
+        points += [(x, value) for x, *ends in self.band for value in ends]
         scales = value_scales_json([*points, *([self.best] if self.best else [])])
-        return {**dataclasses.asdict(self), "has_chart": self.has_chart, **scales}
+        return {**vars(self), "lines": [vars(line) for line in self.lines], "has_chart": self.has_chart, **scales}
 
 
 @dataclass(frozen=True)
 class _Source:
-    """The data of a metric before there is a limit: points of position and value by site."""
+    """The data of a metric before there is a limit: the series of each site, as pairs of position and value.
+
+    Attributes
+    ----------
+    name, x_label, first_x, best, note
+        As those of :class:`Metric`.
+    points_by_site
+        The points of the sites with a line, the aggregate first.
+    newest
+        The newest points of the first sites, for words.
+    site_count
+        The number of sites with values.
+    hidden_count
+        The number of those that have no line.
+    band
+        The lowest and the highest value and the mean of all sites, by position; empty if each has a line of its own.
+    is_aligned
+        True if the sites have values at the same positions, which are few.
+    """
 
     name: str
-    points_by_site: Mapping[str, Sequence[tuple[int, float]]]
+    points_by_site: Mapping[str, _Points]
     x_label: str
+    site_count: int
+    hidden_count: int = 0
     best: tuple[int, float] | None = None
+    first_x: int | None = None
     note: str = ""
+    band: Sequence[tuple[int, float, float, float]] = ()
     is_aligned: bool = True
-    """True if the sites have values at the same positions, which are few."""
-
-    @property
-    def drawn_sites(self) -> list[str]:
-        """The sites with a line, the aggregate first."""
-        return sorted(self.points_by_site)[: MAX_SITES + 1]
 
 
 def build_metrics(snapshot: JobSnapshot, scalars: Iterable[StepSeries] = ()) -> tuple[Metric, ...]:
@@ -112,10 +156,27 @@ def build_metrics(snapshot: JobSnapshot, scalars: Iterable[StepSeries] = ()) -> 
 
     Values of two workflows never share a chart.
     """
+    return _build_metrics(snapshot, scalars, _MAX_POINTS, _MIN_POINTS_PER_LINE)
+
+
+def describe_live_metrics(snapshot: JobSnapshot) -> str:
+    """Return a sentence on which metrics are live, and which come with the result; empty if there is no need."""
+    note = live_metrics_note(snapshot)
+    return f"{note} {explain_key_metric()}" if note and snapshot.key_metric is not None else note
+
+
+def _build_metrics(
+    snapshot: JobSnapshot, scalars: Iterable[StepSeries], max_points: int, min_points: int, has_optional: bool = True
+) -> tuple[Metric, ...]:
     sources = list(_iter_round_sources(snapshot))
     sources += _iter_step_sources(scalars, {source.name for source in sources})
-    room = max(_MIN_POINTS_PER_LINE, _MAX_POINTS // max(1, sum(len(source.drawn_sites) for source in sources)))
-    return tuple(_build_metric(source, room) for source in sources)
+    room = max(min_points, max_points // max(1, sum(_count_lines(source, has_optional) for source in sources)))
+    return tuple(_build_metric(source, room, has_optional) for source in sources)
+
+
+def _count_lines(source: _Source, has_optional: bool) -> int:
+    count = len(source.points_by_site)
+    return count if has_optional else min(count, MAX_PLAIN_SITES + 1)
 
 
 def describe_hidden_metrics(snapshot: JobSnapshot, scalars: Iterable[StepSeries] = ()) -> str:
@@ -136,6 +197,8 @@ def _iter_round_sources(snapshot: JobSnapshot) -> Iterator[_Source]:
     with_rounds = [workflow.id for workflow in snapshot.workflows if workflow.total_rounds]
     is_ambiguous = len({*with_rounds, *(r.workflow for r in snapshot.rounds)}) > 1
 
+    without_first = metrics_without_first_round(snapshot)
+
     def importance(key: tuple[str, str]) -> tuple[bool, int, bool]:
         return key[1] != main[1], ids.index(key[1]) if key[1] in ids else len(ids), key[0] != main[0]
 
@@ -145,35 +208,72 @@ def _iter_round_sources(snapshot: JobSnapshot) -> Iterator[_Source]:
             title += f" (workflow {ids.index(workflow_id) + 1})"
         best, key = snapshot.best, snapshot.key_metric
         is_key = best is not None and key is not None and (key.name, best.workflow) == (name, workflow_id)
-        note = ""
+        has_rounds, offset = bool(snapshot.rounds_of(workflow_id)), snapshot.nth_round(0, workflow_id)
+        notes = []
         if name == SELECTOR_VALUE:
-            note = (
+            notes.append(
                 "The server selects the best model by this value; the metric's name and its better direction are not "
                 f"known{'' if snapshot.ended else ' yet'}."
             )
+        if has_rounds and (name, workflow_id) in without_first:
+            notes.append("Round 1 comes with the result.")
+        all_series = {series.site: series for series in found[name, workflow_id]}
+        sites = sorted(site for site in all_series if site)
+        drawn = sites if len(sites) <= MAX_SITES else _find_outliers(sites, all_series)
+        aggregate = [""] if "" in all_series else []
         yield _Source(
             title,
             {
-                series.site: [(snapshot.nth_round(p.round, workflow_id), p.value) for p in series.points]
-                for series in found[name, workflow_id]
+                site: [(point.round + offset, point.value) for point in all_series[site].points]
+                for site in (*aggregate, *drawn)
             },
-            "round" if snapshot.rounds_of(workflow_id) else "step",
-            (snapshot.nth_round(best.round, workflow_id), best.value)
-            if is_key and best is not None and math.isfinite(best.value)
-            else None,
-            note,
+            "round" if has_rounds else "step",
+            len(sites),
+            len(sites) - len(drawn),
+            (best.round + offset, best.value) if is_key and best is not None and math.isfinite(best.value) else None,
+            1 if has_rounds else None,
+            " ".join(notes),
+            _build_band([all_series[site] for site in sites], offset) if len(sites) > MAX_PLAIN_SITES else (),
         )
 
 
-def _iter_step_sources(scalars: Iterable[StepSeries], taken: set[str]) -> Iterator[_Source]:
-    found: dict[str, dict[str, Sequence[tuple[int, float]]]] = {}
+def _find_outliers(sites: Sequence[str], series: Mapping[str, Series]) -> list[str]:
+    """Return the sites, by name, whose newest values are the furthest from the mean of all."""
+    newest = {site: series[site].points[-1].value for site in sites}
+    finite = [value for value in newest.values() if math.isfinite(value)]
+    mean = math.fsum(value / len(finite) for value in finite)
+    return sorted(sorted(sites, key=lambda site: (-abs(newest[site] / 2 - mean / 2), site))[:MAX_SITES])
+
+
+def _build_band(all_series: Iterable[Series], offset: int) -> list[tuple[int, float, float, float]]:
+    """Return the lowest and the highest value and the mean in each round."""
+    values: dict[int, list[float]] = {}
+    for series in all_series:
+        for point in series.points:
+            if math.isfinite(point.value):
+                values.setdefault(point.round, []).append(point.value)
+    return [
+        (number + offset, min(found), max(found), math.fsum(value / len(found) for value in found))
+        for number, found in sorted(values.items())
+    ]
+
+
+def _iter_step_sources(scalars: Iterable[StepSeries], taken: Collection[str]) -> Iterator[_Source]:
+    found: dict[str, dict[str, StepSeries]] = {}
     for series in scalars:
         if series.points:
-            points = [(point.step, point.value) for point in series.points]
-            found.setdefault(series.name, {})[series.site or UNKNOWN_SITE_LABEL] = points
+            found.setdefault(series.name, {})[series.site or UNKNOWN_SITE_LABEL] = series
     for name in list(found)[:MAX_METRICS]:
         title = sanitize(name, _MAX_NAME_CHARS)
-        yield _Source(f"{title} (TensorBoard)" if title in taken else title, found[name], "step", is_aligned=False)
+        sites = sorted(found[name])
+        yield _Source(
+            f"{title} (TensorBoard)" if title in taken else title,
+            {site: [(point.step, point.value) for point in found[name][site].points] for site in sites[:MAX_SITES]},
+            "step",
+            len(sites),
+            max(0, len(sites) - MAX_SITES),
+            is_aligned=False,
+        )
 
 
 class MetricsJsonCache:
@@ -199,68 +299,127 @@ def _cache_key(snapshot: JobSnapshot, scalars: tuple[StepSeries, ...]) -> list[t
     """Return the values that determine the charts, and whether each is small enough to be compared."""
     ids = [workflow.id for workflow in snapshot.workflows]
     starts = [(of, snapshot.nth_round(0, of), bool(snapshot.rounds_of(of))) for of in ids]
-    small = (snapshot.best, snapshot.key_metric, snapshot.metric_workflow.id, snapshot.ended, starts)
+    pending = metrics_without_first_round(snapshot)
+    small = (snapshot.best, snapshot.key_metric, snapshot.metric_workflow.id, snapshot.ended, starts, pending)
     return [(snapshot.metrics, False), (scalars, False), (small, True)]
 
 
 def build_charts(snapshot: JobSnapshot, scalars: Iterable[StepSeries] = ()) -> list[dict[str, Any]]:
-    """Return the metrics for the static form: the name of each, its words, its note, and its chart or None."""
-    found = []
-    for metric in build_metrics(snapshot, scalars):
+    """Return the metrics for the static form: of each its name, words, note, table of values, and chart or None."""
+    metrics = _build_metrics(snapshot, scalars, _MAX_STATIC_POINTS, _MIN_TABLE_ROWS, has_optional=False)
+    room = _MAX_TABLE_CELLS // max(1, sum(metric.has_chart for metric in metrics))
+    found, chars_left = [], _MAX_STATIC_CHART_CHARS
+    for metric in metrics:
         mark = None if metric.best is None else ChartMark(*metric.best, "best")
-        lines = [ChartLine(line.name, line.points, line.is_bold) for line in metric.lines]
+        lines = [ChartLine(line.name, line.points, line.is_bold, line.label) for line in metric.lines]
         svg: Markup | None = None
-        if metric.has_chart:
-            title = f"{metric.name} by {metric.x_label}"
-            svg = line_chart(lines, title=title, x_label=metric.x_label, mark=mark, hidden_count=metric.hidden_sites)
-        found.append({"name": metric.name, "text": metric.text, "note": metric.note, "svg": svg})
+        if metric.has_chart and chars_left > 0:
+            svg = line_chart(
+                lines,
+                title=f"{metric.name} by {metric.x_label}",
+                x_label=metric.x_label,
+                first_x=metric.first_x,
+                mark=mark,
+                hidden_count=metric.hidden_sites,
+                band=ChartBand(metric.band_label, metric.band) if metric.band else None,
+                max_markers=min(MAX_MARKERS, _MAX_STATIC_MARKERS // len(metrics)),
+            )
+            chars_left -= len(svg)
+            svg = svg if chars_left >= 0 else None
+        table = _build_value_table(metric, room) if metric.has_chart else None
+        found.append({"name": metric.name, "text": metric.text, "note": metric.note, "svg": svg, "table": table})
     return found
 
 
-def _build_metric(source: _Source, max_points: int) -> Metric:
-    sites = source.drawn_sites
+def _build_value_table(metric: Metric, max_cells: int) -> ValueTable:
+    """Return the values of a chart as a table: of many positions the newest, the best, and some between."""
+    columns = [(line.label, dict(line.points)) for line in metric.lines]
+    if metric.band:
+        columns += [
+            ("lowest", {x: low for x, low, _ in metric.band}),
+            ("highest", {x: high for x, _, high in metric.band}),
+        ]
+    positions = sorted({x for _, points in columns for x in points})
+    max_rows = min(max(_MIN_TABLE_ROWS, max_cells // len(columns)), _MAX_TABLE_ROWS)
+    stride = math.ceil(len(positions) / max_rows) or 1
+    best = metric.best and metric.best[0]
+    kept = sorted({*positions[::-1][::stride], positions[0], *(x for x in positions if x == best)})
+    rows = tuple(
+        ValueRow(
+            format_tick(x, 12),
+            tuple(format_number(points[x]) if x in points else "" for _, points in columns),
+            (0,) if x == best else (),
+        )
+        for x in kept
+    )
+    rest = f"one {metric.x_label} in {stride * metric.stride} is shown" if stride * metric.stride > 1 else ""
+    return ValueTable("", metric.x_label, tuple(name for name, _ in columns), rows, rest)
+
+
+def _build_metric(source: _Source, max_points: int, has_optional: bool) -> Metric:
+    has_band = bool(source.band)
+    sites = list(source.points_by_site)
+    if not has_optional:
+        sites = [site for site in sites if not site] + ([] if has_band else sites)[: MAX_PLAIN_SITES + 1]
+        sites = list(dict.fromkeys(sites))
     lines = {site: source.points_by_site[site] for site in sites}
     if source.is_aligned:
         # The same positions are kept of each.
-        rounds = sorted({x for points in lines.values() for x, _ in points})
+        rounds = sorted({x for points in lines.values() for x, _ in points} | {x for x, *_ in source.band})
         stride = math.ceil(len(rounds) / max_points) or 1
         kept = set(rounds[::-1][::stride]) | ({source.best[0]} if source.best is not None else set())
         drawn = {site: [(x, y) for x, y in points if x in kept] for site, points in lines.items()}
     else:
         stride = math.ceil(max(map(len, lines.values())) / max_points)
         drawn = {site: list(points)[::-1][::stride][::-1] for site, points in lines.items()}
+        kept = set()
+    named = [site for site in drawn if site]
+    optional = set(named if has_band else named[MAX_PLAIN_SITES:])
+    labels = shorten_names(map(_name_line, drawn), _MAX_LABEL_CHARS)
+    built = [_build_line(site, labels, points, site in optional) for site, points in drawn.items()]
+    if has_band:
+        mean = tuple((x, mean) for x, _, _, mean in source.band if x in kept)
+        name = f"mean of {source.site_count} sites"
+        built.insert(bool("" in drawn), MetricLine(name, name, mean, "" not in drawn))
     return Metric(
         source.name,
         _describe_values(source),
-        tuple(_build_line(site, points) for site, points in drawn.items()),
-        len(source.points_by_site) - len(sites),
+        tuple(built),
+        tuple((x, low, high) for x, low, high, _ in source.band if x in kept),
+        f"range of {source.site_count} sites" if has_band else "",
+        source.hidden_count if has_optional or has_band else source.site_count - len(named),
         source.best,
         stride,
         source.x_label,
+        source.first_x,
         source.note,
     )
 
 
-def _build_line(site: str, points: Iterable[tuple[int, float]]) -> MetricLine:
+def _build_line(
+    site: str, labels: Mapping[str, str], points: Iterable[tuple[int, float]], is_optional: bool
+) -> MetricLine:
+    name = _name_line(site)
     finite = tuple((x, value) for x, value in points if math.isfinite(value))
-    return MetricLine(_label(site), finite, not site)
+    return MetricLine(name, labels[name], finite, not site, is_optional)
 
 
-def _label(site: str) -> str:
-    return sanitize(site, _MAX_NAME_CHARS) if site else ALL_SITES_LABEL
+def _name_line(site: str) -> str:
+    return sanitize(site, _MAX_SITE_CHARS) if site else ALL_SITES_LABEL
 
 
 def _describe_values(source: _Source) -> str:
-    newest = {site: source.points_by_site[site][-1] for site in source.drawn_sites[:_MAX_VALUES_IN_TEXT]}
+    shown = list(source.points_by_site)[:_MAX_VALUES_IN_TEXT]
+    newest = {site: source.points_by_site[site][-1] for site in shown}
     places = {x for x, _ in newest.values()}
     preposition = "in" if source.is_aligned else "at"
 
     def said(site: str, x: int, value: float) -> str:
         which = "" if len(places) == 1 else f" ({source.x_label} {format_tick(x)})"
-        return f"{_label(site)} {format_number(value)}{which}"
+        return f"{_name_line(site)} {format_number(value)}{which}"
 
     words = ", ".join(said(site, *point) for site, point in newest.items())
-    more = len(source.points_by_site) - len(newest)
+    more = source.site_count - sum(1 for site in newest if site)
     if more:
         words += f" and {more} more {'site' if more == 1 else 'sites'}"
     if len(places) == 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -27,11 +27,16 @@ _STATISTICS = ("count", "sum", "mean", "stddev", "var", "min", "max")
 
 @dataclass(frozen=True)
 class ValueRow:
-    """A row: its name, its values in words (empty if unknown), and the columns in which it is the best."""
+    """A row: its name, its values in words (empty if unknown), and the columns in which it is the best.
+
+    `shades` has the place of each value between the least and the greatest of the table, in percent, for a heat map;
+    None if it has none.
+    """
 
     name: str
     cells: tuple[str, ...]
     best: tuple[int, ...] = ()
+    shades: tuple[int | None, ...] = dataclasses.field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -59,8 +64,11 @@ class ValueTable:
     rest: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON-able data."""
-        return dataclasses.asdict(self)
+        """Return plain JSON-able data, without the shades."""
+        data = dataclasses.asdict(self)
+        for row in data["rows"]:
+            del row["shades"]
+        return data
 
 
 def build_evaluation_tables(
@@ -106,10 +114,11 @@ class TablesJsonCache:
         return self._json
 
 
-def build_statistics_table(statistics: Statistics) -> ValueTable | None:
+def build_statistics_table(statistics: Statistics, elsewhere: str = "in the result only") -> ValueTable | None:
     """Return a table of features by statistics, over all sites; of each site if there is no such row. None if empty.
 
-    A column of whole numbers, such as counts, has no decimals. The histograms are only mentioned.
+    A column of whole numbers, such as counts, has no decimals. The histograms are only mentioned, with the place where
+    they are (`elsewhere`); nothing is mentioned if that is empty.
     """
     numbers = statistics.numbers
     shown = [number for number in numbers if number.site == GLOBAL] or numbers
@@ -127,16 +136,18 @@ def build_statistics_table(statistics: Statistics) -> ValueTable | None:
     columns.sort(key=lambda s: _STATISTICS.index(s) if s in _STATISTICS else len(_STATISTICS))
     title = "Statistics of each site" if with_sites else "Statistics of all sites"
     table = _build_table(title, "feature", columns, values, ("features", "statistics"), has_whole_columns=True)
-    return dataclasses.replace(table, rest="; ".join(filter(None, (table.rest, _describe_others(statistics, shown)))))
+    return dataclasses.replace(
+        table, rest="; ".join(filter(None, (table.rest, _describe_others(statistics, shown, elsewhere))))
+    )
 
 
-def _describe_others(statistics: Statistics, shown: Sequence[FeatureStatistic]) -> str:
+def _describe_others(statistics: Statistics, shown: Sequence[FeatureStatistic], elsewhere: str) -> str:
     """Return the statistics that have no place in the table, in words; empty if it has all."""
     others = [
         "the histograms" if statistics.histograms else "",
         "the statistics of each site" if len(shown) < len(statistics.numbers) else "",
     ]
-    return f"{join_names(filter(None, others))} are in the result only" if any(others) else ""
+    return f"{join_names(filter(None, others))} are {elsewhere}" if elsewhere and any(others) else ""
 
 
 def _build_evaluation_table(metric: str, models: Mapping[str, Mapping[str, float]], direction: str) -> ValueTable:
@@ -151,7 +162,25 @@ def _build_evaluation_table(metric: str, models: Mapping[str, Mapping[str, float
                 of_sites[_MEAN] = fmean(of_sites.values())
     words = {"max": " (higher is better)", "min": " (lower is better)"}.get(direction, "")
     title = f"{sanitize(metric, _MAX_NAME_CHARS)}{words}"
-    return _build_table(title, "model", columns, values, ("models", "sites"), direction, len(sites) + (len(sites) > 1))
+    return _build_table(
+        title,
+        "model",
+        columns,
+        values,
+        ("models", "sites"),
+        direction,
+        len(sites) + (len(sites) > 1),
+        shade=_make_shade([value for row in models.values() for value in row.values()]),
+    )
+
+
+def _make_shade(values: Sequence[float]) -> Callable[[float], int] | None:
+    """Return the function that gives the place of a value between the least and the greatest; None if all are equal."""
+    low, high = min(values), max(values)
+    span = high - low
+    if not 0 < span < float("inf"):
+        return None
+    return lambda value: round(100 * (value - low) / span)
 
 
 def _build_table(
@@ -163,6 +192,7 @@ def _build_table(
     direction: str = "",
     total_columns: int = 0,
     has_whole_columns: bool = False,
+    shade: Callable[[float], int] | None = None,
 ) -> ValueTable:
     shown = columns[:MAX_COLUMNS]
     better = {"max": max, "min": min}.get(direction)
@@ -181,6 +211,7 @@ def _build_table(
             sanitize(name, 2 * _MAX_NAME_CHARS),
             tuple(form(row[column]) if column in row else "" for column, form in zip(shown, formats, strict=True)),
             tuple(i for i, column in enumerate(shown) if column in row and best[i] == row[column]),
+            () if shade is None else tuple(shade(row[column]) if column in row else None for column in shown),
         )
         for name, row in list(values.items())[:MAX_ROWS]
     )

@@ -90,7 +90,7 @@ class JobView(LiveView):
     session
         The session for aborting, cloning, downloading and deleting the job; without one, no actions are offered.
     folder
-        The folder for downloads; the session's `download_dir` if not given.
+        The folder for downloads; ``results`` in the working folder if not given.
 
     Attributes
     ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,13 +23,14 @@ from ...monitoring.job.format import (
 from ...monitoring.job.model import Workflow
 from ...monitoring.job.snapshot import JobSnapshot
 from ..core.hints import explain_next_step
-from .matrix import MAX_SITES, Matrix, build_matrix
+from .matrix import LIVE_LIMITS, Matrix, MatrixLimits, build_matrix
+from .metrics import describe_live_metrics
 from .timeline import Step, status_category, steps
 
 _DEPLOYMENT_STATES = ("waiting", "deployed", "failed")
 _STALE_AFTER_S = 10.0  # many times the polling interval of the monitor
 _MAX_NAME_CHARS, _MAX_REASON_CHARS, _MAX_SENTENCE_CHARS, _MAX_LINE_CHARS = 60, 200, 500, 300  # characters
-_MAX_LOG_LINES, _MAX_MISSING, _MAX_NAMED_SITES, _MAX_WORKFLOWS = 20, 5, 3, 6
+_MAX_LOG_LINES, _MAX_MISSING, _MAX_NAMED_SITES, _MAX_LISTED_SITES, _MAX_WORKFLOWS = 20, 5, 3, 40, 6
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,8 @@ class JobViewModel:
         The missing data and the reasons, a sentence each.
     untold_notes
         The data that FLARE does not tell, a sentence each.
+    live_metrics
+        A sentence on which metrics are live, and which come with the result; empty if there is no need.
     details
         Collapsible details.
     """
@@ -159,20 +163,22 @@ class JobViewModel:
     problems: tuple[str, ...]
     missing_notes: tuple[str, ...]
     untold_notes: tuple[str, ...]
+    live_metrics: str
     details: tuple[Detail, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON-able data."""
-        return to_json(self)
+        matrix = None if self.matrix is None else self.matrix.to_json()
+        return {**to_json(dataclasses.replace(self, matrix=None)), "matrix": matrix}
 
 
-def build_view_model(snapshot: JobSnapshot, now: float) -> JobViewModel:
-    """Return the view model of a job at the time `now` (seconds since the epoch)."""
+def build_view_model(snapshot: JobSnapshot, now: float, limits: MatrixLimits = LIVE_LIMITS) -> JobViewModel:
+    """Return the view model of a job at the time `now` (seconds since the epoch), with a matrix within the limits."""
     updated_at = snapshot.facts_at
     is_lost = bool(snapshot.trouble) and not snapshot.ended
     seen = snapshot.as_of(now)
     elapsed, when_lost = _build_elapsed(snapshot, seen)
-    matrix = build_matrix(snapshot, seen)
+    matrix = build_matrix(snapshot, seen, limits)
     sites = snapshot.sites if matrix is None else [site for site in snapshot.sites if site.state == "failed"]
     facts = (
         f"submitted by {sanitize(snapshot.submitter)}" if snapshot.submitter else "",
@@ -209,6 +215,7 @@ def build_view_model(snapshot: JobSnapshot, now: float) -> JobViewModel:
         problems=tuple(_iter_problems(snapshot, seen)),
         missing_notes=tuple(missing_notes(snapshot, now)),
         untold_notes=tuple(untold_notes(snapshot)),
+        live_metrics=describe_live_metrics(snapshot),
         details=tuple(_build_details(snapshot)),
     )
 
@@ -312,11 +319,11 @@ def _build_details(snapshot: JobSnapshot) -> Iterator[Detail]:
     if snapshot.sites:
         by_state: dict[str, list[str]] = {}
         for site in snapshot.sites:
-            by_state.setdefault(sanitize(site.state, 20), []).append(sanitize(site.name, _MAX_NAME_CHARS))
+            by_state.setdefault(site.state, []).append(site.name)
         for state, names in sorted(by_state.items()):
-            more = len(names) - MAX_SITES
-            listed = ", ".join(names[:MAX_SITES]) + (f" and {more} more" if more > 0 else "")
-            yield Detail(state, live(listed))
+            more = len(names) - _MAX_LISTED_SITES
+            listed = ", ".join(sanitize(name, _MAX_NAME_CHARS) for name in names[:_MAX_LISTED_SITES])
+            yield Detail(sanitize(state, 20), live(listed + (f" and {more} more" if more > 0 else "")))
     if not snapshot.ended:
         for group in snapshot.freshness:
             label = GROUP_LABELS.get(group.group, sanitize(group.group, _MAX_NAME_CHARS))

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import traitlets
 
 from ...api import Session, commands, permissions
+from ...api.saved_results import SavedResult, save_result
 from ...errors import InvalidArgumentError
 from ...formatting.jobs import job_table
 from ...formatting.reader_time import format_date_time, to_reader_time
@@ -71,6 +72,8 @@ class JobsView(LiveView):
         Makes the view of a job by its id, and a function that ends its watch; without it, jobs cannot be opened.
     compare
         Makes the view of several jobs by their ids; without it, jobs cannot be compared.
+    folder
+        The folder for downloads; ``results`` in the working folder if not given.
 
     Attributes
     ----------
@@ -108,8 +111,11 @@ class JobsView(LiveView):
         monitor: JobsMonitor,
         open_job: Callable[[str], NestedView] | None = None,
         compare: Callable[[Sequence[str]], NestedView] | None = None,
+        *,
+        folder: str | None = None,
     ) -> None:
         self._session = monitor.session
+        self._folder = folder
         self._user = permissions.User.from_kit(monitor.session.kit)
         self._open_job, self._compare = open_job, compare
         self._nested: NestedView | None = None
@@ -240,7 +246,6 @@ class JobsView(LiveView):
                 "download",
                 "Download",
                 run=self._download,
-                describe_result=lambda folder: f"downloaded into {folder}",
                 disabled_reason=may("download_job"),
                 is_cancellable=True,
             ),
@@ -280,9 +285,11 @@ class JobsView(LiveView):
         self._watch.refresh()
         return f"cloned: the new job is {job_id}"
 
-    def _download(self, context: ActionContext) -> str:
+    def _download(self, context: ActionContext) -> SavedResult:
         (job_id, *_) = self._selected_job_ids(context)
-        return self._session.download_job_result(job_id, progress=context.progress_callback("received"))
+        name = next((job.name for job in self._watch.snapshot.jobs if job.job_id == job_id), "")
+        progress = context.progress_callback("received")
+        return save_result(self._session, job_id, name, self._folder, progress=progress)
 
     def _run_for_each(self, context: ActionContext, present: str, past: str, act: Callable[[str], Any]) -> str:
         """Perform an action on each requested job; failures are reported after all were tried."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import traitlets
@@ -54,6 +55,8 @@ class SystemStatus(LiveOnDisplay, SystemInfo):
         The answer.
     now
         The time it arrived, in seconds since the epoch.
+    job_names
+        The names of jobs by id, as far as they are known. Untrusted.
 
     Attributes
     ----------
@@ -61,7 +64,9 @@ class SystemStatus(LiveOnDisplay, SystemInfo):
         The same data as the system view draws it.
     """
 
-    def __init__(self, session: Session, info: SystemInfo, now: float) -> None:
+    def __init__(
+        self, session: Session, info: SystemInfo, now: float, job_names: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         super().__init__(info.server_info, info.client_info, info.job_info)
         kit = session.kit
         who = SystemSnapshot(
@@ -70,6 +75,7 @@ class SystemStatus(LiveOnDisplay, SystemInfo):
             username=kit.username,
             role=kit.role,
             organization=kit.organization,
+            job_names=tuple(job_names.items()),
         )
         self.snapshot = apply_system_updates(who, [SystemReport(info, now)])
         self._now = now

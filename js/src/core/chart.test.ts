@@ -1,6 +1,7 @@
 /** The chart without a canvas: what it says, what it hands to uPlot, and that nothing stays behind. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type Chart, type ChartData, createChart } from "./chart";
+import { seriesStyle } from "./series-style";
 import { stubCanvas } from "./stub-canvas";
 
 const scale = (low: number, high: number) => ({ low, high, ticks: [low, high], labels: [`${low}`, `${high}`] });
@@ -105,6 +106,49 @@ describe("a chart", () => {
     });
     const looks = [...open.element.querySelectorAll("svg")].map((swatch) => swatch.innerHTML);
     expect(new Set(looks).size).toBe(12);
+  });
+
+  it("shares the look of the first line with no other", () => {
+    const [first, ...others] = Array.from({ length: 21 }, (_, index) => seriesStyle(index));
+    expect(others.filter(({ colour, shape }) => colour === first?.colour || shape === first?.shape)).toEqual([]);
+    expect(new Set(others.map((style) => JSON.stringify(style))).size).toBe(20);
+  });
+
+  it("begins at the first round, with or without a value", async () => {
+    const lines = [{ name: "loss", points: Array.from({ length: 9 }, (_, n) => [n + 2, n] as const) }];
+    open.draw({ label: "loss", xLabel: "round", lines, scale: scale(0, 9), firstX: 1 });
+    await new Promise((resolve) => setTimeout(resolve));
+    const texts = calls.filter(([name]) => name === "fillText").map(([, text]) => text);
+    expect(texts).toContain("1");
+    // Its place is empty: the first value is that of the second round.
+    press("Home");
+    expect(plot().getAttribute("aria-valuetext")).toBe("round 2, loss 0.000");
+  });
+
+  it("hides and shows a line by its legend", () => {
+    open.draw(PICTURE);
+    const button = (): HTMLElement => open.element.querySelector<HTMLElement>("[data-line=hospital-a]")!;
+    button().focus();
+    button().click();
+    expect(button().getAttribute("aria-pressed")).toBe("false");
+    expect(document.activeElement).toBe(button());
+    expect(plot().getAttribute("aria-valuetext")).toBe("round 3, all sites 0.607");
+    button().click();
+    expect(plot().getAttribute("aria-valuetext")).toContain("hospital-a");
+  });
+
+  it("offers optional lines beside their range", () => {
+    const site = (name: string) => ({ ...PICTURE.lines[1]!, name, isOptional: true });
+    const band = { name: "range of 2 sites", points: [[1, 0.4, 0.5] as const, [3, 0.5, 0.59] as const] };
+    open.draw({ ...PICTURE, lines: [PICTURE.lines[0]!, site("a"), site("b")], band });
+    expect(legend()).toEqual(["all sites 0.607", "range of 2 sites 0.500 to 0.590", "show one of 2…ab"]);
+    expect(plot().getAttribute("aria-valuetext")).toBe("round 3, all sites 0.607, range of 2 sites 0.500 to 0.590");
+    const picker = open.element.querySelector("select")!;
+    picker.value = "b";
+    picker.dispatchEvent(new Event("change"));
+    expect(legend()).toEqual(["all sites 0.607", "b 0.590", "range of 2 sites 0.500 to 0.590", "show one of 1…a"]);
+    open.element.querySelector<HTMLElement>("[data-line=b]")!.click();
+    expect(legend()).toHaveLength(3);
   });
 
   it("shows and reports gaps of a logarithmic scale", () => {

@@ -1,5 +1,6 @@
 /**
- * A line chart over rounds, drawn by uPlot, whose legend shows the values under the pointer or keyboard cursor.
+ * A line chart over rounds, drawn by uPlot, whose legend shows the values under the pointer or keyboard cursor, and
+ * hides and shows lines.
  *
  *     const chart = createChart();
  *     element.append(chart.element);
@@ -11,13 +12,16 @@
  */
 import uPlot from "uplot";
 import { h, setText, setVisible } from "./dom";
+import { createLinePicks, type LinePicks } from "./line-picks";
 import { formatValue } from "./numbers";
-import { positionOn, type Scale } from "./scale";
-import { createSwatch, seriesStyle } from "./series-style";
+import { positionOn, positionTicks, type Scale } from "./scale";
+import { COLOUR_COUNT, createBandSwatch, createSwatch, seriesStyle } from "./series-style";
 import { sanitize } from "./text";
 
 export interface ChartLine {
   readonly name: string;
+  /** The name in the legend, if it is too long for it. */
+  readonly label?: string;
   /**
    * Points in any order; of several with the same x, the last counts. A value that is not finite leaves a gap; an x
    * that only other lines have does not.
@@ -25,6 +29,14 @@ export interface ChartLine {
   readonly points: readonly (readonly [x: number, y: number])[];
   /** Draw the line thick, as the one that the others are compared with. */
   readonly isBold?: boolean;
+  /** Leave the line out until the reader picks it in the legend. */
+  readonly isOptional?: boolean;
+}
+
+/** A filled band between two values at each x. */
+export interface ChartBand {
+  readonly name: string;
+  readonly points: readonly (readonly [x: number, low: number, high: number])[];
 }
 
 export interface ChartData {
@@ -37,6 +49,9 @@ export interface ChartData {
   readonly scale: Scale | null;
   /** Use it as a logarithmic scale, on which values that are not above 0 are gaps. */
   readonly isLogScale?: boolean;
+  /** Where the x axis begins, with or without a value; at the first value if not given. */
+  readonly firstX?: number | undefined;
+  readonly band?: ChartBand | undefined;
   /** A point to highlight, and its label: `best`. */
   readonly mark?: { readonly x: number; readonly y: number; readonly label: string };
   /** Number of further lines, which are not drawn. */
@@ -53,6 +68,8 @@ export interface Chart {
 
 /** Lines with a legend entry of their own; of the others, the one nearest to the pointer is named. */
 const MAX_LEGEND_ENTRIES = 12;
+/** Characters of a line's name. */
+const MAX_NAME_CHARS = 120;
 /** Markers along a line; more would overlap. */
 const MAX_MARKERS_PER_LINE = 30;
 /** Lines whose values a screen reader reads at each step. */
@@ -61,18 +78,24 @@ const MAX_SPOKEN_LINES = 6;
 const MARKER_MARGIN_PX = 10;
 /** Distance from a line within which the pointer selects it. */
 const HOVER_DISTANCE_PX = 30;
-/** Tick increments of the x axis: whole numbers, since rounds are. */
-const INCREMENTS = Array.from({ length: 9 }, (_, power) => [1, 2, 5].map((factor) => factor * 10 ** power)).flat();
+/** Width of a label of the x axis, and the space around it. */
+const X_LABEL_PX = 48;
 
 type Columns = [number[], ...(number | null | undefined)[][]];
 
 interface LegendEntry {
+  readonly line: number;
   readonly element: HTMLElement;
-  readonly sample: Element;
   readonly value: HTMLElement;
 }
 
-export function createChart({ height = 190 }: { readonly height?: number } = {}): Chart {
+export interface ChartOptions {
+  readonly height?: number;
+  /** The lines that are shown; without it, the chart remembers them itself. */
+  readonly picks?: LinePicks;
+}
+
+export function createChart({ height = 190, picks: sharedPicks }: ChartOptions = {}): Chart {
   // To the keyboard the chart is a slider: arrows move along the rounds, and each stop has a description.
   const plot = h("div", { class: "flw-chart-plot" });
   plot.setAttribute("role", "slider");
@@ -80,11 +103,18 @@ export function createChart({ height = 190 }: { readonly height?: number } = {})
   plot.style.height = `${height}px`;
   const legend = h("ul", { class: "flw-legend", role: "list" });
   const note = h("p", { class: "flw-chart-note" });
-  const element = h("div", { class: "flw-chart" }, plot, legend, note);
+  const colourSamples = Array.from({ length: COLOUR_COUNT }, (_, number) =>
+    h("span", { class: `flw-series-${number}` }),
+  );
+  const samples = h("span", { class: "flw-colour-samples", "aria-hidden": "true" }, ...colourSamples);
+  const element = h("div", { class: "flw-chart" }, plot, legend, note, samples);
+  const picks = sharedPicks ?? createLinePicks(new Map(), redraw);
 
   let data: ChartData | undefined;
   let columns: Columns = [[]];
+  let shown: boolean[] = [];
   let entries: LegendEntry[] = [];
+  let bandValue: HTMLElement | undefined;
   let uplot: uPlot | undefined;
   let layoutKey = "";
   let pointedIndex: number | null = null;
@@ -93,19 +123,26 @@ export function createChart({ height = 190 }: { readonly height?: number } = {})
   // -- drawing --------------------------------------------------------------------------------------------------
 
   function draw(next: ChartData): void {
-    data = { ...next, lines: next.lines.map((line) => ({ ...line, name: sanitize(line.name, 60) })) };
-    const { lines, isLogScale = false } = data;
-    columns = alignLines(lines);
+    data = { ...next, lines: next.lines.map((line) => ({ ...line, name: sanitize(line.name, MAX_NAME_CHARS) })) };
+    redraw();
+  }
+
+  function redraw(): void {
+    if (!data) return;
+    const { lines, isLogScale = false, band, hiddenCount = 0 } = data;
+    shown = lines.map((line) => picks.isShown(line));
+    columns = alignLines([...lines, ...bandLines(band)]);
     const [xs, ...rows] = columns;
     // uPlot gets positions from 0 to 1, not values: its arithmetic overflows long before numbers do.
     const places = [xs, ...rows.map((row) => row.map((y) => (typeof y === "number" ? heightOf(y) : y)))];
     const nextLayoutKey = JSON.stringify([
       isLogScale,
       data.xLabel,
-      next.hiddenCount ?? 0,
-      lines.map(({ name, isBold }) => [name, isBold === true]),
+      hiddenCount,
+      band !== undefined,
+      lines.map(({ name, isBold }, index) => [name, isBold === true, shown[index]]),
     ]);
-    plot.setAttribute("aria-label", sanitize(next.label));
+    plot.setAttribute("aria-label", sanitize(data.label));
     if (pointedIndex !== null && pointedIndex >= columns[0].length) pointedIndex = null;
     if (uplot && layoutKey === nextLayoutKey) {
       uplot.setData(places as uPlot.AlignedData);
@@ -113,14 +150,69 @@ export function createChart({ height = 190 }: { readonly height?: number } = {})
       uplot.redraw(true, true);
     } else {
       layoutKey = nextLayoutKey;
-      entries = lines.slice(0, MAX_LEGEND_ENTRIES).map(createLegendEntry);
-      const more = lines.length - entries.length + (next.hiddenCount ?? 0);
-      legend.replaceChildren(...entries.map((item) => item.element));
-      if (more > 0) legend.append(h("li", { class: "flw-legend-item" }, `and ${more} more`));
+      drawLegend(lines, band, hiddenCount);
       uplot?.destroy();
       uplot = new uPlot(options(lines), places as uPlot.AlignedData, plot);
     }
     updateReadout();
+  }
+
+  function drawLegend(lines: readonly ChartLine[], band: ChartBand | undefined, hiddenCount: number): void {
+    const focused = legend.contains(document.activeElement) ? document.activeElement : null;
+    const focusedName = focused?.getAttribute("data-line");
+    const listed = lines.map((_, index) => index).filter((index) => !lines[index]?.isOptional || shown[index]);
+    entries = listed.slice(0, MAX_LEGEND_ENTRIES).map((index) => createEntry(lines[index], index));
+    legend.replaceChildren(...entries.map((item) => item.element));
+    bandValue = undefined;
+    if (band) {
+      bandValue = h("span", { class: "flw-legend-value" });
+      const name = h("span", { class: "flw-legend-name" }, sanitize(band.name, 60));
+      legend.append(h("li", { class: "flw-legend-item" }, createBandSwatch(), name, " ", bandValue));
+    }
+    const others = lines.filter((line, index) => line.isOptional && !shown[index]);
+    if (others.length) legend.append(h("li", { class: "flw-legend-item" }, createPicker(others)));
+    const more = listed.length - entries.length + hiddenCount;
+    if (more > 0) legend.append(h("li", { class: "flw-legend-item" }, `and ${more} more`));
+    if (!focused) return;
+    const buttons = [...legend.querySelectorAll<HTMLElement>("[data-line]")];
+    (buttons.find((button) => button.dataset["line"] === focusedName) ?? legend.querySelector("select"))?.focus();
+  }
+
+  function createEntry(line: ChartLine | undefined, index: number): LegendEntry {
+    const { name = "", label: text = name, isBold = false } = line ?? {};
+    const value = h("span", { class: "flw-legend-value" });
+    const label = h("span", { class: "flw-legend-name" }, sanitize(text, MAX_NAME_CHARS));
+    const button = h(
+      "button",
+      {
+        class: "flw-legend-button",
+        type: "button",
+        title: `${name}: click to ${shown[index] ? "hide" : "show"}`,
+        "aria-pressed": String(shown[index] === true),
+        "data-line": name,
+      },
+      createSwatch(index, isBold),
+      label,
+      " ",
+      value,
+    );
+    button.addEventListener("click", () => picks.set(name, !shown[index]));
+    const item = h("li", { class: isBold ? "flw-legend-item flw-bold" : "flw-legend-item" }, button);
+    return { line: index, element: item, value };
+  }
+
+  /** Create a list of the lines that the reader may add. */
+  function createPicker(lines: readonly ChartLine[]): HTMLElement {
+    const prompt = `show one of ${lines.length}…`;
+    const picker = h("select", { class: "flw-choice flw-legend-picker", "aria-label": "show a line", "data-line": "" });
+    picker.append(h("option", {}, prompt));
+    for (const { name, label = name } of lines) {
+      const option = h("option", { title: name }, sanitize(label, MAX_NAME_CHARS));
+      option.value = name;
+      picker.append(option);
+    }
+    picker.addEventListener("change", () => picker.selectedIndex > 0 && picks.set(picker.value, true));
+    return picker;
   }
 
   function heightOf(value: number): number | null {
@@ -139,11 +231,20 @@ export function createChart({ height = 190 }: { readonly height?: number } = {})
       focus: { alpha: 1 },
       cursor: { y: false, drag: { x: false, y: false }, focus: { prox: HOVER_DISTANCE_PX }, points: { size: 7 } },
       scales: {
-        x: { time: false, range: () => xRange(columns[0]) },
+        x: { time: false, range: (u) => xRange(columns[0], data?.firstX, u.bbox.width / uPlot.pxRatio) },
         y: { range: () => [0, 1] },
       },
       axes: [
-        { ...axis, size: 26, incrs: INCREMENTS, values: (_, at) => at.map(String), ticks: { show: false } },
+        {
+          ...axis,
+          size: 26,
+          splits: (u) => {
+            const [first, last] = xEnds(columns[0], data?.firstX);
+            return positionTicks(first, last, Math.max(2, Math.floor(u.bbox.width / uPlot.pxRatio / X_LABEL_PX)));
+          },
+          values: (_, at) => at.map(String),
+          ticks: { show: false },
+        },
         {
           ...axis,
           size: (_, labels) => 18 + 6.5 * Math.max(4, ...(labels ?? []).map(({ length }) => length)),
@@ -156,18 +257,21 @@ export function createChart({ height = 190 }: { readonly height?: number } = {})
         {},
         ...lines.map((line, index) => ({
           label: line.name,
+          show: shown[index] === true,
           stroke: () => colour(index),
           width: line.isBold ? 3 : 1.25,
           dash: [...seriesStyle(index).dash],
           points: { show: false },
         })),
+        ...(data?.band ? ["highest", "lowest"] : []).map((label) => ({ label, width: 0, points: { show: false } })),
       ],
+      ...(data?.band ? { bands: [{ series: [lines.length + 1, lines.length + 2], fill: bandColour }] } : {}),
       hooks: {
         draw: [drawMarkers],
         setCursor: [({ cursor }) => point(cursor.idx ?? null)],
         setSeries: [
           (_, index) => {
-            nearestLine = index === null ? null : index - 1;
+            nearestLine = index === null || index > lines.length ? null : index - 1;
             updateReadout();
           },
         ],
@@ -196,6 +300,7 @@ export function createChart({ height = 190 }: { readonly height?: number } = {})
     const [xs, ...rows] = columns;
     const stride = Math.ceil(xs.length / MAX_MARKERS_PER_LINE);
     rows.forEach((row, index) => {
+      if (!shown[index]) return;
       const shape = new Path2D(seriesStyle(index).shape);
       const size = data?.lines[index]?.isBold ? 1.1 : 0.8;
       ctx.fillStyle = colour(index);
@@ -224,8 +329,11 @@ export function createChart({ height = 190 }: { readonly height?: number } = {})
 
   // A canvas knows no CSS variables, so the colours are read from elements of the page.
   function colour(index: number): string {
-    const sample = entries[index % Math.max(1, entries.length)]?.sample;
+    const sample = colourSamples[seriesStyle(index).colour];
     return sample ? getComputedStyle(sample).color : ink();
+  }
+  function bandColour(): string {
+    return getComputedStyle(samples).color;
   }
   function ink(): string {
     return getComputedStyle(plot).color;
@@ -250,18 +358,26 @@ export function createChart({ height = 190 }: { readonly height?: number } = {})
       const y = position === null ? row.filter((value) => typeof value === "number").at(-1) : row[position];
       return typeof y === "number" ? formatValue(y) : position === null ? "no value" : "–";
     };
-    entries.forEach((entry, index) => setText(entry.value, valueText(index, pointedIndex)));
+    for (const { line, value } of entries) setText(value, valueText(line, pointedIndex));
+    if (bandValue)
+      setText(
+        bandValue,
+        `${valueText(data.lines.length + 1, pointedIndex)} to ${valueText(data.lines.length, pointedIndex)}`,
+      );
     const at = pointedIndex ?? xs.length - 1;
     const x = xs[at];
     const place = x === undefined ? "" : `${data.xLabel} ${x}`;
     const spoken = data.lines
-      .slice(0, MAX_SPOKEN_LINES)
-      .map((line, index) => `${line.name} ${valueText(index, pointedIndex)}`);
+      .map((line, index) => (shown[index] ? `${line.name} ${valueText(index, pointedIndex)}` : ""))
+      .filter(Boolean)
+      .slice(0, MAX_SPOKEN_LINES);
+    if (data.band) spoken.push(`${sanitize(data.band.name, 60)} ${bandValue?.textContent ?? ""}`);
     plot.setAttribute("aria-valuemin", String(xs[0] ?? 0));
     plot.setAttribute("aria-valuemax", String(xs.at(-1) ?? 0));
     plot.setAttribute("aria-valuenow", String(x ?? 0));
     plot.setAttribute("aria-valuetext", [place, ...spoken].filter(Boolean).join(", "));
-    const other = nearestLine !== null && nearestLine >= entries.length ? data.lines[nearestLine] : undefined;
+    const isListed = entries.some(({ line }) => line === nearestLine);
+    const other = nearestLine !== null && !isListed ? data.lines[nearestLine] : undefined;
     const parts =
       pointedIndex === null
         ? [markText(data), omittedText(data), sanitize(data.note ?? "")]
@@ -334,13 +450,13 @@ export function createChart({ height = 190 }: { readonly height?: number } = {})
   };
 }
 
-function createLegendEntry(line: ChartLine, index: number): LegendEntry {
-  const sample = createSwatch(index, line.isBold === true);
-  const value = h("span", { class: "flw-legend-value" });
-  const name = h("span", { class: "flw-legend-name" }, line.name);
-  const element = h("li", { class: line.isBold ? "flw-legend-item flw-bold" : "flw-legend-item" });
-  element.append(sample, name, " ", value);
-  return { element, sample, value };
+/** Return the two ends of a band as lines, the highest values first. */
+function bandLines(band: ChartBand | undefined): readonly ChartLine[] {
+  if (!band) return [];
+  return [
+    { name: "highest", points: band.points.map(([x, , high]) => [x, high]) },
+    { name: "lowest", points: band.points.map(([x, low]) => [x, low]) },
+  ];
 }
 
 /** Align all lines on the union of their x values; null is a gap, undefined is skipped. */
@@ -353,10 +469,18 @@ function alignLines(lines: readonly ChartLine[]): Columns {
   return [xs, ...maps.map((map) => xs.map((x) => map.get(x)))];
 }
 
-/** Return the range of the x axis; a single value is centred. */
-function xRange(xs: readonly number[]): [low: number, high: number] {
-  const [low, high] = [xs[0] ?? 0, xs.at(-1) ?? 0];
-  return low === high ? [low - 0.5, high + 0.5] : [low, high];
+/** Return the first and the last position of the x axis. */
+function xEnds(xs: readonly number[], firstX: number | undefined): [first: number, last: number] {
+  const [first, last] = [xs[0] ?? firstX ?? 0, xs.at(-1) ?? firstX ?? 0];
+  return [Math.min(first, firstX ?? first), last];
+}
+
+/** Return the range of the x axis, with room at both ends: marks must not hide the labels of the values. */
+function xRange(xs: readonly number[], firstX: number | undefined, width: number): [low: number, high: number] {
+  const [first, last] = xEnds(xs, firstX);
+  if (first === last) return [first - 0.5, last + 0.5];
+  const room = ((last - first) * MARKER_MARGIN_PX) / Math.max(width - 2 * MARKER_MARGIN_PX, 10 * MARKER_MARGIN_PX);
+  return [first - room, last + room];
 }
 
 /** Return a sentence with the number of values that a logarithmic scale cannot show. */

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { positionOn, readScale } from "./scale";
+import { positionOn, positionTicks, readScale } from "./scale";
 
 const scale = (low: number, high: number) => ({ low, high, ticks: [low, high], labels: ["low", "high"] });
 
@@ -26,4 +26,14 @@ it.each([null, 5, "x", [], { low: 1 }, { low: "1", high: {} }])("reads %j as non
 
 it("has a label per tick", () => {
   expect(readScale({ low: 0, high: 1, ticks: [0, "x", 1], labels: ["0", 5] })?.labels).toEqual(["0", "", ""]);
+});
+
+it.each([
+  [1, 1, 9, [1]],
+  [1, 4, 9, [1, 2, 3, 4]],
+  [1, 12, 9, [1, 2, 4, 6, 8, 10, 12]],
+  [1, 138, 15, [1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120, 130]],
+  [0, 100, 3, [0, 50, 100]],
+])("labels positions from %d to %d, at most %d or so", (first, last, count, ticks) => {
+  expect(positionTicks(first, last, count)).toEqual(ticks);
 });

@@ -28,3 +28,22 @@ export function positionOn(scale: Scale, isLogScale: boolean, value: number): nu
   const span = top / 2 - bottom / 2;
   return span ? (at / 2 - bottom / 2) / span : 0.5;
 }
+
+/**
+ * Return the labelled positions of an x axis: whole numbers, of which the first position is one; by the same rules as
+ * `position_ticks` in flare_widgets/views/core/svg_chart.py.
+ */
+export function positionTicks(first: number, last: number, maxCount: number): number[] {
+  if (!(first < last)) return [first];
+  const step = wholeStep(last - first, maxCount);
+  const found: number[] = [];
+  for (let n = Math.ceil(first / step); n * step <= last && found.length <= maxCount; n++) found.push(n * step);
+  return [first, ...found.filter((value) => value - first >= step / 2)];
+}
+
+/** Return the smallest of 1, 2, 5, 10, 20, ... with which a length has at most so many steps. */
+function wholeStep(length: number, maxCount: number): number {
+  for (let power = 1; ; power *= 10) {
+    for (const factor of [1, 2, 5]) if (length / (factor * power) <= maxCount) return factor * power;
+  }
+}

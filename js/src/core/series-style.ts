@@ -25,12 +25,18 @@ export interface SeriesStyle {
   readonly colour: number;
 }
 
-/** Return the style of the nth line of a chart; the first twelve differ in more than their colour. */
+/**
+ * Return the style of the nth line of a chart. The first one shares its marker and its colour with no other; the first
+ * twenty differ in more than their colour.
+ */
 export function seriesStyle(index: number): SeriesStyle {
+  const count = COLOUR_COUNT - 1;
+  const marker = index ? 1 + ((index - 1) % (MARKER_SHAPES.length - 1)) : 0;
   return {
-    shape: MARKER_SHAPES[index % MARKER_SHAPES.length] ?? MARKER_SHAPES[0],
+    shape: MARKER_SHAPES[marker] ?? MARKER_SHAPES[0],
     dash: DASH_PATTERNS[index % DASH_PATTERNS.length] ?? [],
-    colour: index % COLOUR_COUNT,
+    // Shifted each time that the markers begin again, so that no two of the first lines share both.
+    colour: index ? 1 + ((index - 1 + Math.floor((index - 1) / count)) % count) : 0,
   };
 }
 
@@ -54,6 +60,15 @@ export function createSwatch(index: number, bold: boolean): SVGElement {
     "aria-hidden": "true",
   });
   picture.append(line, mark);
+  return picture;
+}
+
+/** Create a sample of a filled band for a legend. */
+export function createBandSwatch(): SVGElement {
+  const picture = svgElement("svg", { class: "flw-swatch", width: "26", height: "12", "aria-hidden": "true" });
+  picture.append(
+    svgElement("path", { class: "flw-band", d: "M0 1H26V11H0Z", fill: "currentColor", "fill-opacity": "0.15" }),
+  );
   return picture;
 }
 

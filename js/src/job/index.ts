@@ -40,7 +40,6 @@ const READERS: TraitReaders<JobTraits> = {
 export default function jobWidget() {
   const clock = new KernelClock();
   const openSections = new Map<string, boolean>();
-  const choices = new Map<string, string>();
 
   const initialize = ({ model }: { model: Model }): (() => void) => clock.follow(new TypedModel(model, READERS));
 
@@ -51,7 +50,6 @@ export default function jobWidget() {
       browserNow,
       send: (message) => traits.send(message),
       openSections,
-      choices,
     });
     const kernel = watchKernel(model, {
       el,

@@ -22,10 +22,9 @@ const metric = (name: string, values: readonly number[], more: object = {}): obj
 });
 
 let memory: Map<string, boolean>;
-let chosen: Map<string, string>;
 
 function open(...metrics: object[]) {
-  const part = createMetricCharts(memory, chosen);
+  const part = createMetricCharts(memory);
   document.body.append(part.element);
   const draw = (...next: object[]): void => part.draw(readMetrics(next));
   draw(...metrics);
@@ -36,7 +35,6 @@ function open(...metrics: object[]) {
 
 beforeEach(() => {
   memory = new Map();
-  chosen = new Map();
   stubCanvas();
 });
 afterEach(() => {
@@ -60,7 +58,7 @@ describe("metrics", () => {
   });
 
   it("are drawn as the kernel sent them", () => {
-    const part = createMetricCharts(memory, chosen);
+    const part = createMetricCharts(memory);
     part.draw(readMetrics(fixture("rounds").metrics));
     expect(part.element.textContent).toContain("best: round 4, 0.612");
     part.dispose();
@@ -74,18 +72,40 @@ describe("metrics", () => {
     expect(one(".flw-more")?.textContent).toBe("and 3 more metrics, not drawn");
   });
 
-  it("remember the choice", () => {
-    const { one, label, draw } = open(metric("accuracy", [1, 2]), metric("loss", [3, 4]));
-    const select = one<HTMLSelectElement>("select")!;
-    expect([...select.options].map(({ text }) => text)).toEqual(["accuracy", "loss"]);
-    select.value = "loss";
-    select.dispatchEvent(new Event("change"));
-    expect(label()).toBe("loss by round");
-    draw(metric("accuracy", [1, 2, 3]), metric("loss", [3, 4, 5]));
-    expect(label()).toBe("loss by round");
-    expect(open(metric("accuracy", [1, 2]), metric("loss", [3, 4])).label()).toBe("loss by round");
-    // A metric that is gone is not waited for.
-    expect(open(metric("accuracy", [1, 2])).label()).toBe("accuracy by round");
+  it("stand side by side, the fifth and more on request", () => {
+    const five = ["accuracy", "loss", "f1", "auc", "dice"].map((name) => metric(name, [1, 2]));
+    const { part, one, draw } = open(...five);
+    const labels = (): (string | null)[] =>
+      [...part.element.querySelectorAll("[role=slider]")].map((plot) => plot.getAttribute("aria-label"));
+    expect(labels()).toEqual(["accuracy by round", "loss by round", "f1 by round", "auc by round"]);
+    const more = one(".flw-metric-tools button")!;
+    expect(more.textContent).toBe("1 more metric");
+    more.click();
+    expect(labels().at(-1)).toBe("dice by round");
+    draw(...five, metric("recall", [1, 2]));
+    expect(labels()).toHaveLength(6);
+    expect(open(...five).part.element.querySelectorAll("[role=slider]")).toHaveLength(5);
+    more.click();
+    expect(labels()).toHaveLength(4);
+  });
+
+  it("hide a line in all charts at once, and remember it", () => {
+    const { part } = open(metric("accuracy", [1, 2]), metric("loss", [3, 4]));
+    const pressed = (element: HTMLElement): (string | null)[] =>
+      [...element.querySelectorAll("[data-line=hospital-a]")].map((button) => button.getAttribute("aria-pressed"));
+    expect(pressed(part.element)).toEqual(["true", "true"]);
+    part.element.querySelector<HTMLElement>("[data-line=hospital-a]")!.click();
+    expect(pressed(part.element)).toEqual(["false", "false"]);
+    expect(pressed(open(metric("accuracy", [1, 2])).part.element)).toEqual(["false"]);
+  });
+
+  it("say which are live, also where there is none", () => {
+    const { part, one } = open();
+    part.draw([], "", "Live: only the job's key metric.");
+    expect(part.element.hidden).toBe(false);
+    expect(one(".flw-live-metrics")?.textContent).toBe("Live: only the job's key metric.");
+    part.draw(readMetrics([metric("accuracy", [1, 2])]), "", "");
+    expect(one(".flw-live-metrics")?.hidden).toBe(true);
   });
 
   it("offer a logarithmic scale for positive values", () => {
@@ -159,7 +179,7 @@ describe("metrics", () => {
     [{ lines: 7 }],
     [{ lines: [{ points: [[1], "ab", [1, "2"], [null, 3]] }], has_chart: true }],
   ])("survive what no kernel sends: %j", (value) => {
-    const part = createMetricCharts(memory, chosen);
+    const part = createMetricCharts(memory);
     expect(() => part.draw(readMetrics(value))).not.toThrow();
     part.dispose();
   });

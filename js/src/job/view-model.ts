@@ -41,6 +41,8 @@ export interface MatrixWorkflow {
 
 export interface MatrixRow {
   readonly site: string;
+  /** The name, shortened if it is long. */
+  readonly label: string;
   /** A letter of the legend for each column. */
   readonly cells: string;
   readonly activity: LiveText;
@@ -56,6 +58,14 @@ export interface Matrix {
   /** Empty if there is only one. */
   readonly workflows: readonly MatrixWorkflow[];
   readonly rows: readonly MatrixRow[];
+  /** The number of sites in each state; empty if there are few. */
+  readonly summary: LiveText;
+  /** The number of rows that are shown while the others are folded: the first ones. */
+  readonly openCount: number;
+  /** A letter of the legend for each column of the job, shown or not: the worst state of all sites. */
+  readonly strip: string;
+  /** The number of columns before the first one shown. */
+  readonly stripStart: number;
   readonly rest: string;
   /** The number of columns for which a narrow output has room: the last ones. */
   readonly narrowCount: number;
@@ -102,11 +112,15 @@ export interface JobViewModel {
   readonly problems: readonly string[];
   readonly missingNotes: readonly string[];
   readonly untoldNotes: readonly string[];
+  /** A sentence on which metrics are live; empty if there is no need. */
+  readonly liveMetrics: string;
   readonly details: readonly Detail[];
 }
 
 const MAX_SENTENCE_CHARS = 1000;
 const MAX_STEPS = 20;
+/** As many as a snapshot has rounds and steps. */
+const MAX_STRIP_CHARS = 20_000;
 
 /** Read the result of Python's `JobViewModel.to_json()`; every text in the result is printable and bounded. */
 export function readViewModel(value: unknown): JobViewModel {
@@ -146,6 +160,7 @@ export function readViewModel(value: unknown): JobViewModel {
     problems: sentences(raw["problems"]),
     missingNotes: sentences(raw["missing_notes"]),
     untoldNotes: sentences(raw["untold_notes"]),
+    liveMetrics: asText(raw["live_metrics"], MAX_SENTENCE_CHARS),
     details: asRecords(raw["details"]).map(({ term, text, updated_at }) => ({
       term: asText(term),
       text: readLiveText(text),
@@ -169,6 +184,7 @@ function readMatrix(raw: Record<string, unknown>): Matrix {
     prefix: asText(prefix),
     title: asText(title),
   }));
+  const activities = (Array.isArray(raw["activities"]) ? raw["activities"] : []).map(readLiveText);
   const legend = Object.entries(asRecord(raw["legend"])).map(([code, state]) => {
     const [glyph = "", label = ""] = asTexts(state);
     return [code, { glyph, label }] as const;
@@ -180,11 +196,19 @@ function readMatrix(raw: Record<string, unknown>): Matrix {
       title: asText(title),
       span: Math.min(Math.max(1, Math.floor(asNumber(span) ?? 1)), Math.max(1, columns.length)),
     })),
-    rows: asRecords(raw["rows"]).map(({ site, cells, activity }) => ({
-      site: asText(site),
-      cells: asText(cells).slice(0, columns.length),
-      activity: readLiveText(activity),
-    })),
+    rows: (Array.isArray(raw["rows"]) ? raw["rows"] : []).map((row) => {
+      const [site, cells, activity, label] = Array.isArray(row) ? row : [];
+      return {
+        site: asText(site),
+        label: asText(label) || asText(site),
+        cells: asText(cells, columns.length),
+        activity: activities[asNumber(activity) ?? -1] ?? [],
+      };
+    }),
+    summary: readLiveText(raw["summary"]),
+    openCount: asNumber(raw["open_count"]) ?? 0,
+    strip: asText(raw["strip"], MAX_STRIP_CHARS),
+    stripStart: asNumber(raw["strip_start"]) ?? 0,
     rest: asText(raw["rest"]),
     narrowCount: asNumber(raw["narrow_count"]) ?? columns.length,
     legend: Object.fromEntries(legend),

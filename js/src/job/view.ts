@@ -52,8 +52,6 @@ export interface JobViewOptions {
   readonly send: (message: ActionMessage | LogRequest) => void;
   /** The open state of each section by name; kept by the caller for later views of the same model. */
   readonly openSections: Map<string, boolean>;
-  /** The chosen value of each choice by name, likewise. */
-  readonly choices: Map<string, string>;
 }
 
 export interface JobView {
@@ -67,7 +65,7 @@ export interface JobView {
 /** Interval at which times are redrawn; short enough that no second seems to be skipped. */
 const TICK_MS = 250;
 
-export function createJobView({ kernelNow, browserNow, send, openSections, choices }: JobViewOptions): JobView {
+export function createJobView({ kernelNow, browserNow, send, openSections }: JobViewOptions): JobView {
   const announcer = createAnnouncer();
   const header = createHeader(announcer.announce);
   const summary = createSummary();
@@ -76,8 +74,8 @@ export function createJobView({ kernelNow, browserNow, send, openSections, choic
   const notes = createNotes();
   const footnotes = createNotes("not told by FLARE", "flw-footnotes");
   const sites = createSites();
-  const matrix = createMatrix();
-  const metrics = createMetricCharts(openSections, choices);
+  const matrix = createMatrix(openSections);
+  const metrics = createMetricCharts(openSections);
   const tables = createTables(openSections);
   const events = createEvents(openSections);
   const details = createDetails(openSections);
@@ -145,7 +143,7 @@ export function createJobView({ kernelNow, browserNow, send, openSections, choic
     notes.draw(job.problems, job.missingNotes);
     footnotes.draw([], job.untoldNotes);
     sites.draw(job.sites, job.noSites);
-    metrics.draw(next.metrics, next.hiddenMetrics);
+    metrics.draw(next.metrics, next.hiddenMetrics, job.liveMetrics);
     tables.draw(next.tables);
     events.draw(next.events, kernelNow());
     setVisible(log.element, next.hasLog);
@@ -180,6 +178,7 @@ export function createJobView({ kernelNow, browserNow, send, openSections, choic
       stop();
       log.dispose();
       metrics.dispose();
+      matrix.dispose();
       header.dispose();
       latest = undefined;
       element.remove();

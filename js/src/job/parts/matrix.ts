@@ -1,66 +1,267 @@
-/** The matrix of sites by rounds and steps: a glyph and a colour per cell, and the present activity of each site. */
+/**
+ * The matrix of sites by rounds and steps: a glyph and a colour per cell, and the present activity of each site. Of many
+ * sites, those in trouble are shown and the others on request; of many rounds, a strip shows them all and scrolls.
+ */
 import { h, screenReaderText, setText, setVisible, whenChanged } from "../../core/dom";
 import { textAt } from "../../core/live-text";
-import type { Matrix, MatrixRow, MatrixWorkflow } from "../view-model";
+import type { CellState, Matrix, MatrixColumn, MatrixRow, MatrixWorkflow } from "../view-model";
+import { createStrip } from "./strip";
 
 export interface MatrixPart {
   readonly element: HTMLElement;
   draw(matrix: Matrix | null, now: number): void;
+  dispose(): void;
 }
 
-export function createMatrix(): MatrixPart {
+const ALL_SITES = "all sites";
+/** Rows that are added at once: more take long to make, and nobody reads them. */
+const ROWS_PER_PAGE = 100;
+/** Sites from which on a filter is offered. */
+const MIN_FILTERED_SITES = 24;
+/** Columns from which on only every fifth has its number above it. */
+const MAX_NUMBERED_COLUMNS = 24;
+const NUMBERED_STEP = 5;
+/** How near to its end the reader may have scrolled to follow new rounds. */
+const END_MARGIN_PX = 24;
+
+interface Layout {
+  readonly legend: Readonly<Record<string, CellState>>;
+  readonly edges: ReadonlySet<number>;
+  /** The number of columns that a narrow output hides, the first ones. */
+  readonly oldCount: number;
+}
+
+/** @param openSections the open state of each section, and that of the list of sites */
+export function createMatrix(openSections: Map<string, boolean>): MatrixPart {
+  const summary = h("p", { class: "flw-matrix-summary" });
   const head = h("thead");
   const body = h("tbody");
-  const more = h("p", { class: "flw-more" });
   const table = h("table", { class: "flw-matrix", "aria-label": "work of each site by round and step" }, head, body);
-  const element = h("div", { class: "flw-matrix-box", tabindex: "0" }, table, more);
-  let rowElements: { readonly activity: HTMLElement; row: MatrixRow }[] = [];
+  const scroller = h("div", { class: "flw-matrix-scroll", tabindex: "0" }, table);
+  const strip = createStrip((share) => scrollToShare(share));
+  const foldArrow = h("span", { class: "flw-fold-arrow", "aria-hidden": "true" });
+  const foldText = h("span", {});
+  const fold = h("button", { class: "flw-link flw-fold-sites", type: "button" }, foldArrow, foldText);
+  const filter = h("input", { class: "flw-matrix-filter", "aria-label": "filter sites" });
+  filter.type = "search";
+  filter.placeholder = "filter sites";
+  const next = h("button", { class: "flw-link", type: "button" });
+  const tools = h("div", { class: "flw-matrix-tools" }, fold, filter, next);
+  const more = h("p", { class: "flw-more" });
+  const element = h("div", { class: "flw-matrix-box" }, summary, strip.element, scroller, tools, more);
+
+  let latest: Matrix | null = null;
+  let latestNow = 0;
+  let rowLimit = ROWS_PER_PAGE;
+  /** New rounds are scrolled to, for as long as the reader stays at the end. */
+  let isFollowing = true;
+  const rows: RowPart[] = [];
 
   const drawHead = whenChanged(
     ({ columns, workflows, narrowCount }: Pick<Matrix, "columns" | "workflows" | "narrowCount">) => {
       const edges = findEdges(workflows);
-      const cells = columns.map(({ label, prefix, title }, index) =>
-        h(
+      const isSparse = columns.length > MAX_NUMBERED_COLUMNS;
+      const cells = columns.map((column, index) => {
+        const classes = columnClass(index, columns.length - narrowCount, edges);
+        const isNumbered = !isSparse || isLabelled(columns, index);
+        return h(
           "th",
-          { class: `flw-column ${columnClass(index, columns.length - narrowCount, edges)}`, scope: "col", title },
-          prefix && screenReaderText(prefix),
-          label,
-        ),
-      );
-      const rows: HTMLElement[] = [];
-      if (workflows.length) rows.push(h("tr", { class: "flw-workflows" }, ...workflowHeadings(workflows)));
+          { class: `flw-column ${classes}`, scope: "col", title: column.title },
+          column.prefix && screenReaderText(column.prefix),
+          isSparse && isNumbered ? h("span", { class: "flw-column-number" }, column.label) : "",
+          isNumbered ? "" : screenReaderText(column.label),
+          isSparse ? "" : column.label,
+        );
+      });
+      const headings: HTMLElement[] = [];
+      if (workflows.length) headings.push(h("tr", { class: "flw-workflows" }, ...workflowHeadings(workflows)));
       if (columns.length)
-        rows.push(h("tr", {}, spokenHeading("site"), ...withGaps(cells, edges), spokenHeading("now")));
-      head.replaceChildren(...rows);
+        headings.push(
+          h("tr", {}, spokenHeading("site"), ...withGaps(cells, edges), spokenHeading("now", "flw-now-heading")),
+        );
+      head.replaceChildren(...headings);
     },
   );
-  const drawBody = whenChanged(
-    ({ rows, legend, workflows, narrowCount }: Pick<Matrix, "rows" | "legend" | "workflows" | "narrowCount">) => {
-      const edges = findEdges(workflows);
-      rowElements = rows.map((row) => ({ activity: h("td", { class: "flw-now" }), row }));
-      body.replaceChildren(
-        ...rowElements.map(({ activity, row }) => tableRow(row, { legend, edges, narrowCount }, activity)),
-      );
-    },
-  );
+
+  function drawAll(): void {
+    if (!latest) return;
+    const { columns, workflows, narrowCount, legend } = latest;
+    const edges = findEdges(workflows);
+    drawHead({ columns, workflows, narrowCount });
+    const matching = matchingRows(latest);
+    const drawn = matching.slice(0, rowLimit);
+    const layout: Layout = { legend, edges, oldCount: columns.length - narrowCount };
+    for (const gone of rows.splice(drawn.length)) gone.element.remove();
+    drawn.forEach((row, index) => {
+      let part = rows[index];
+      if (!part) {
+        part = createRow();
+        rows.push(part);
+        body.append(part.element);
+      }
+      part.draw(row, layout);
+    });
+    drawTimes();
+    drawTools(matching.length - drawn.length);
+    setText(more, latest.rest);
+    setVisible(more, latest.rest !== "");
+    follow();
+  }
+
+  function follow(): void {
+    if (isFollowing) scroller.scrollLeft = scroller.scrollWidth;
+    drawStrip();
+  }
+
+  function matchingRows({ rows: all, openCount }: Matrix): readonly MatrixRow[] {
+    if (openCount >= all.length) return all;
+    if (openSections.get(ALL_SITES) !== true) return all.slice(0, openCount);
+    const wanted = filter.value.trim().toLowerCase();
+    if (!wanted) return all;
+    return all.filter(
+      ({ site, activity }) =>
+        site.toLowerCase().includes(wanted) || textAt(activity, latestNow).toLowerCase().includes(wanted),
+    );
+  }
+
+  function drawTimes(): void {
+    if (!latest) return;
+    setText(summary, textAt(latest.summary, latestNow));
+    setVisible(summary, summary.textContent !== "");
+    for (const row of rows) row.drawTime(latestNow);
+  }
+
+  function drawTools(hidden: number): void {
+    if (!latest) return;
+    const { rows: all, openCount } = latest;
+    const [isLong, isOpen] = [openCount < all.length, openSections.get(ALL_SITES) === true];
+    setVisible(tools, isLong);
+    setText(foldArrow, isOpen ? "▾" : "▸");
+    setText(foldText, isOpen ? `${all.length} sites` : `all ${all.length} sites`);
+    fold.setAttribute("aria-expanded", String(isOpen));
+    setVisible(filter, isLong && isOpen && all.length > MIN_FILTERED_SITES);
+    setText(next, `show ${Math.min(hidden, ROWS_PER_PAGE)} more of ${hidden}`);
+    setVisible(next, isLong && isOpen && hidden > 0);
+  }
+
+  function drawStrip(): void {
+    if (!latest) return;
+    const { strip: states, stripStart, columns, legend } = latest;
+    const hasHidden = stripStart > 0 || scroller.scrollWidth > scroller.clientWidth + 1;
+    setVisible(strip.element, hasHidden && columns.length > 1);
+    if (!hasHidden) return;
+    strip.draw(states, legend);
+    const shownShare = columns.length / Math.max(1, states.length);
+    const from = scroller.scrollLeft / Math.max(1, scroller.scrollWidth);
+    const width = scroller.clientWidth / Math.max(1, scroller.scrollWidth);
+    const start = stripStart / Math.max(1, states.length);
+    strip.drawWindow(start + from * shownShare, Math.min(1, width) * shownShare);
+  }
+
+  function scrollToShare(share: number): void {
+    if (!latest) return;
+    const { strip: states, stripStart, columns } = latest;
+    const place = (share * states.length - stripStart) / Math.max(1, columns.length);
+    scroller.scrollLeft = place * scroller.scrollWidth - scroller.clientWidth / 2;
+  }
+
+  fold.addEventListener("click", () => {
+    openSections.set(ALL_SITES, openSections.get(ALL_SITES) !== true);
+    rowLimit = ROWS_PER_PAGE;
+    drawAll();
+  });
+  filter.addEventListener("input", () => {
+    rowLimit = ROWS_PER_PAGE;
+    drawAll();
+  });
+  next.addEventListener("click", () => {
+    rowLimit += ROWS_PER_PAGE;
+    drawAll();
+  });
+  scroller.addEventListener("scroll", () => {
+    isFollowing = scroller.scrollLeft + scroller.clientWidth >= scroller.scrollWidth - END_MARGIN_PX;
+    drawStrip();
+  });
+  const sizes = new ResizeObserver(follow);
+  sizes.observe(scroller);
 
   return {
     element,
     draw(matrix, now) {
+      latestNow = now;
       setVisible(element, matrix !== null);
-      if (!matrix) return;
-      const { columns, workflows, narrowCount, rows, legend } = matrix;
-      drawHead({ columns, workflows, narrowCount });
-      drawBody({ rows, legend, workflows, narrowCount });
-      for (const { activity, row } of rowElements) setText(activity, textAt(row.activity, now));
-      setText(more, matrix.rest);
-      setVisible(more, matrix.rest !== "");
+      if (matrix === latest) drawTimes();
+      else {
+        latest = matrix;
+        drawAll();
+      }
+    },
+    dispose: () => sizes.disconnect(),
+  };
+}
+
+interface RowPart {
+  readonly element: HTMLElement;
+  draw(row: MatrixRow, layout: Layout): void;
+  drawTime(now: number): void;
+}
+
+/** Create a row that, when it is drawn again, touches only the cells that have changed. */
+function createRow(): RowPart {
+  const name = h("span", { class: "flw-site-label" });
+  const heading = h("th", { scope: "row" }, name);
+  const activity = h("td", { class: "flw-now" });
+  const line = h("tr", {}, heading, activity);
+  let latest: MatrixRow | undefined;
+  let cells: { readonly element: HTMLElement; code: string }[] = [];
+  let gapKey = "";
+
+  function drawCells(codes: string, { legend, edges, oldCount }: Layout): void {
+    const nextGapKey = [...edges].join();
+    if (nextGapKey !== gapKey || codes.length < cells.length) {
+      while (heading.nextSibling && heading.nextSibling !== activity) heading.nextSibling.remove();
+      cells = [];
+      gapKey = nextGapKey;
+    }
+    for (let index = 0; index < codes.length; index++) {
+      const code = codes[index] ?? " ";
+      let cell = cells[index];
+      if (!cell) {
+        cell = { element: h("td"), code: "" };
+        cells.push(cell);
+        activity.before(...withGap(cell.element, edges.has(index)));
+      }
+      const stateClass = legend[code] && code !== " " ? ` flw-cell-${code}` : "";
+      const classes = `flw-cell${stateClass} ${columnClass(index, oldCount, edges)}`;
+      if (cell.element.className !== classes) cell.element.className = classes;
+      if (cell.code === code) continue;
+      cell.code = code;
+      const { glyph, label } = legend[code] ?? { glyph: "?", label: "unknown" };
+      cell.element.title = label;
+      cell.element.replaceChildren(h("span", { "aria-hidden": "true" }, glyph), screenReaderText(label));
+    }
+  }
+
+  return {
+    element: line,
+    draw(row, layout) {
+      latest = row;
+      setText(name, row.label);
+      if (heading.title !== row.site) heading.title = row.site;
+      drawCells(row.cells, layout);
+    },
+    drawTime(now) {
+      const text = latest ? textAt(latest.activity, now) : "";
+      if (activity.textContent === text) return;
+      setText(activity, text);
+      // In a narrow output, the style sheet shows it below the name.
+      heading.dataset["now"] = text;
     },
   };
 }
 
-function spokenHeading(text: string): HTMLElement {
-  return h("th", { scope: "col" }, screenReaderText(text));
+function spokenHeading(text: string, className = ""): HTMLElement {
+  return h("th", { class: className, scope: "col" }, screenReaderText(text));
 }
 
 function workflowHeadings(workflows: readonly MatrixWorkflow[]): HTMLElement[] {
@@ -70,22 +271,13 @@ function workflowHeadings(workflows: readonly MatrixWorkflow[]): HTMLElement[] {
   return [spokenHeading("workflow"), ...headings];
 }
 
-function tableRow(
-  row: MatrixRow,
-  { legend, narrowCount, edges }: Pick<Matrix, "legend" | "narrowCount"> & { readonly edges: ReadonlySet<number> },
-  activity: HTMLElement,
-): HTMLElement {
-  const cells = Array.from(row.cells, (code, index) => {
-    const { glyph, label } = legend[code] ?? { glyph: "?", label: "unknown" };
-    const stateClass = legend[code] && code !== " " ? ` flw-cell-${code}` : "";
-    return h(
-      "td",
-      { class: `flw-cell${stateClass} ${columnClass(index, row.cells.length - narrowCount, edges)}`, title: label },
-      h("span", { "aria-hidden": "true" }, glyph),
-      screenReaderText(label),
-    );
-  });
-  return h("tr", {}, h("th", { scope: "row", title: row.site }, row.site), ...withGaps(cells, edges), activity);
+/** Return whether a column has its number above it where not all have room: every fifth, the first and the last. */
+function isLabelled(columns: readonly MatrixColumn[], index: number): boolean {
+  const last = columns.length - 1;
+  const number = Number(columns[index]?.label);
+  if (!Number.isFinite(number)) return true;
+  if (index === 0 || index === last) return true;
+  return number % NUMBERED_STEP === 0 && index > 1 && index < last - 1;
 }
 
 /**
@@ -93,7 +285,11 @@ function tableRow(
  * columns stay as narrow as the others.
  */
 function withGaps(cells: readonly HTMLElement[], edges: ReadonlySet<number>): HTMLElement[] {
-  return cells.flatMap((cell, index) => (edges.has(index) ? [h("td", { class: "flw-gap" }), cell] : [cell]));
+  return cells.flatMap((cell, index) => withGap(cell, edges.has(index)));
+}
+
+function withGap(cell: HTMLElement, isEdge: boolean): HTMLElement[] {
+  return isEdge ? [h("td", { class: "flw-gap" }), cell] : [cell];
 }
 
 /** Return the columns with which a workflow begins, but for the first. */

@@ -1,7 +1,8 @@
-/** The metrics section: a chart of the chosen metric, or a text while there are too few values for a line. */
+/** The metrics section: a chart of each metric side by side, or a text while there are too few values for a line. */
 import { type Chart, createChart } from "../../core/chart";
 import { createCollapsible } from "../../core/collapsible";
 import { h, setText, setVisible } from "../../core/dom";
+import { createLinePicks, type LinePicks } from "../../core/line-picks";
 import type { Metric } from "../metrics";
 
 export interface MetricCharts {
@@ -10,110 +11,105 @@ export interface MetricCharts {
    * Draw; drawing the same list again is free.
    *
    * @param hidden the metrics that are not in the list, in words
+   * @param live a sentence on which metrics are live
    */
-  draw(metrics: readonly Metric[], hidden?: string): void;
+  draw(metrics: readonly Metric[], hidden?: string, live?: string): void;
   dispose(): void;
 }
 
 const SECTION = "Metrics";
 const LOG_SCALE = "log scale";
+const ALL_METRICS = "all metrics";
+/** Charts that are shown at once; the others are folded. The static form has the same limit. */
+const MAX_OPEN_CHARTS = 4;
+/** Height of the only chart, and of one among several. */
+const HEIGHT_PX = 190;
+const SMALL_HEIGHT_PX = 150;
 
-/**
- * @param openSections the open state of each section, and that of the logarithmic scale
- * @param choices the chosen value of each choice by name
- */
-export function createMetricCharts(openSections: Map<string, boolean>, choices: Map<string, string>): MetricCharts {
+/** @param openSections the open state of each section, of the logarithmic scale and of the lines */
+export function createMetricCharts(openSections: Map<string, boolean>): MetricCharts {
   let latest: readonly Metric[] = [];
   let drawn: readonly Metric[] | undefined;
-  let chart: Chart | undefined;
+  const parts = new Map<string, MetricPart>();
   if (!openSections.has(SECTION)) openSections.set(SECTION, true);
 
-  const choice = h("select", { class: "flw-choice", "aria-label": "metric" });
-  const singleName = h("span", { class: "flw-metric-name" });
   const logScaleBox = document.createElement("input");
   logScaleBox.type = "checkbox";
   logScaleBox.checked = openSections.get(LOG_SCALE) === true;
   const logScaleLabel = h("label", { class: "flw-metric-scale" }, logScaleBox, " logarithmic scale");
-  const text = h("p", { class: "flw-metric-text" });
-  const note = h("p", { class: "flw-metric-note" });
+  const more = h("button", { class: "flw-link", type: "button" });
+  const tools = h("div", { class: "flw-metric-tools" }, logScaleLabel, more);
+  const grid = h("div", { class: "flw-metric-grid" });
   const rest = h("p", { class: "flw-more" });
-  const place = h("div", {});
-  const tools = h("div", { class: "flw-metric-tools" }, singleName, choice, logScaleLabel);
-  const section = createCollapsible(SECTION, openSections, () => {
-    drawn = undefined;
-    drawAll();
-  });
+  const liveNote = h("p", { class: "flw-metric-note flw-live-metrics" });
+  const picks = createLinePicks(openSections, redraw);
+  const section = createCollapsible(SECTION, openSections, redraw);
 
-  choice.addEventListener("change", () => {
-    choices.set(SECTION, choice.value);
-    drawn = undefined;
-    drawAll();
-  });
   logScaleBox.addEventListener("change", () => {
     openSections.set(LOG_SCALE, logScaleBox.checked);
-    drawn = undefined;
-    drawAll();
+    redraw();
+  });
+  more.addEventListener("click", () => {
+    openSections.set(ALL_METRICS, openSections.get(ALL_METRICS) !== true);
+    redraw();
   });
 
+  function redraw(): void {
+    drawn = undefined;
+    drawAll();
+  }
+
   function drawAll(): void {
-    if (!section.isOpen || !latest.length) {
+    if (!section.isOpen) {
       close();
       return;
     }
     if (latest === drawn) return;
     drawn = latest;
-    const metric = latest.find(({ name }) => name === choices.get(SECTION)) ?? latest[0];
-    if (!metric) return;
-    if (!tools.isConnected || tools.parentElement !== section.body)
-      section.body.replaceChildren(tools, place, text, note, rest);
-    drawTools(metric);
-    setText(text, metric.text);
-    setText(note, metric.note);
-    setVisible(note, metric.note !== "");
-    // Next to a chart the text is for screen readers only.
-    text.classList.toggle("flw-spoken", metric.hasChart);
-    if (!metric.hasChart) {
-      closeChart();
-      return;
-    }
-    if (!chart) {
-      chart = createChart();
-      place.replaceChildren(chart.element);
-    }
-    const isLogScale = logScaleBox.checked && metric.logScale !== null;
-    chart.draw({
-      label: `${metric.name} by ${metric.xLabel}`,
-      xLabel: metric.xLabel,
-      lines: metric.lines,
-      scale: isLogScale ? metric.logScale : metric.scale,
-      isLogScale,
-      hiddenCount: metric.hiddenSites,
-      note: metric.stride > 1 ? `one ${metric.xLabel} in ${metric.stride} is drawn` : "",
-      ...(metric.best ? { mark: { x: metric.best[0], y: metric.best[1], label: "best" } } : {}),
+    if (grid.parentElement !== section.body) section.body.replaceChildren(tools, grid, rest, liveNote);
+    drawTools();
+    const isAll = openSections.get(ALL_METRICS) === true;
+    const metrics = isAll ? latest : latest.slice(0, MAX_OPEN_CHARTS);
+    const names = new Set(metrics.map(({ name }) => name));
+    for (const [name, part] of parts) if (!names.has(name)) dispose(name, part);
+    const isOnly = latest.length === 1;
+    grid.classList.toggle("flw-metric-pairs", metrics.length === 2 || metrics.length === 4);
+    metrics.forEach((metric, index) => {
+      let part = parts.get(metric.name);
+      // A chart has its height for good.
+      if (part && part.isOnly !== isOnly) {
+        dispose(metric.name, part);
+        part = undefined;
+      }
+      if (!part) {
+        part = createMetricPart(picks, isOnly);
+        parts.set(metric.name, part);
+      }
+      if (grid.children[index] !== part.element) grid.insertBefore(part.element, grid.children[index] ?? null);
+      part.draw(metric, logScaleBox.checked);
     });
   }
 
-  function drawTools(metric: Metric): void {
-    const names = latest.map(({ name }) => name);
-    if (JSON.stringify([...choice.options].map(({ value }) => value)) !== JSON.stringify(names)) {
-      choice.replaceChildren(...names.map(createOption));
-    }
-    choice.value = metric.name;
-    setText(singleName, metric.name);
-    setVisible(singleName, names.length < 2);
-    setVisible(choice, names.length > 1);
-    setVisible(logScaleLabel, metric.hasChart);
-    logScaleBox.disabled = metric.logScale === null;
+  function drawTools(): void {
+    const charts = latest.filter(({ hasChart }) => hasChart);
+    setVisible(logScaleLabel, charts.length > 0);
+    logScaleBox.disabled = charts.every(({ logScale }) => logScale === null);
     logScaleLabel.title = logScaleBox.disabled ? "No value is above 0: a logarithmic scale has no place for them" : "";
+    const folded = latest.length - MAX_OPEN_CHARTS;
+    setVisible(more, folded > 0);
+    const words = folded === 1 ? "1 more metric" : `${folded} more metrics`;
+    setText(more, openSections.get(ALL_METRICS) ? "show fewer metrics" : words);
+    more.setAttribute("aria-expanded", String(openSections.get(ALL_METRICS) === true));
+    setVisible(tools, charts.length > 0 || folded > 0);
   }
 
-  function closeChart(): void {
-    chart?.dispose();
-    chart = undefined;
+  function dispose(name: string, part: MetricPart): void {
+    parts.delete(name);
+    part.dispose();
   }
 
   function close(): void {
-    closeChart();
+    for (const [name, part] of parts) dispose(name, part);
     drawn = undefined;
   }
 
@@ -122,19 +118,78 @@ export function createMetricCharts(openSections: Map<string, boolean>, choices: 
 
   return {
     element: section.element,
-    draw(next, hidden = "") {
+    draw(next, hidden = "", live = "") {
       latest = next;
       setText(rest, hidden);
       setVisible(rest, hidden !== "");
-      setVisible(section.element, next.length > 0);
+      setText(liveNote, live);
+      setVisible(liveNote, live !== "");
+      setVisible(section.element, next.length > 0 || live !== "");
       drawAll();
     },
     dispose: close,
   };
 }
 
-function createOption(name: string): HTMLOptionElement {
-  const element = h("option", {}, name);
-  element.value = name;
-  return element;
+interface MetricPart {
+  readonly element: HTMLElement;
+  readonly isOnly: boolean;
+  draw(metric: Metric, wantsLogScale: boolean): void;
+  dispose(): void;
+}
+
+function createMetricPart(picks: LinePicks, isOnly: boolean): MetricPart {
+  let chart: Chart | undefined;
+  let before = "";
+  const name = h("div", { class: "flw-metric-name" });
+  const place = h("div", {});
+  const text = h("p", { class: "flw-metric-text" });
+  const note = h("p", { class: "flw-metric-note" });
+  const element = h("div", { class: "flw-metric" }, name, place, text, note);
+
+  function drawChart(metric: Metric, wantsLogScale: boolean): void {
+    if (!chart) {
+      chart = createChart({ height: isOnly ? HEIGHT_PX : SMALL_HEIGHT_PX, picks });
+      place.replaceChildren(chart.element);
+    }
+    const isLogScale = wantsLogScale && metric.logScale !== null;
+    chart.draw({
+      label: `${metric.name} by ${metric.xLabel}`,
+      xLabel: metric.xLabel,
+      firstX: metric.firstX,
+      lines: metric.lines,
+      band: metric.band,
+      scale: isLogScale ? metric.logScale : metric.scale,
+      isLogScale,
+      hiddenCount: metric.hiddenSites,
+      note: metric.stride > 1 ? `one ${metric.xLabel} in ${metric.stride} is drawn` : "",
+      ...(metric.best ? { mark: { x: metric.best[0], y: metric.best[1], label: "best" } } : {}),
+    });
+  }
+
+  return {
+    element,
+    isOnly,
+    draw(metric, wantsLogScale) {
+      const shown = metric.lines.map((line) => picks.isShown(line));
+      const key = JSON.stringify([metric, wantsLogScale, shown]);
+      if (key === before) return;
+      before = key;
+      setText(name, metric.name);
+      setText(text, metric.text);
+      setText(note, metric.note);
+      setVisible(note, metric.note !== "");
+      // Next to a chart the text is for screen readers only.
+      text.classList.toggle("flw-spoken", metric.hasChart);
+      if (metric.hasChart) drawChart(metric, wantsLogScale);
+      else {
+        chart?.dispose();
+        chart = undefined;
+      }
+    },
+    dispose() {
+      chart?.dispose();
+      element.remove();
+    },
+  };
 }

@@ -1,0 +1,336 @@
+"""A sweep: one job for each combination of parameters, a few at a time, resumed by running it again."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..api import Session
+from ..errors import FlareError, InvalidArgumentError, JobTimeout
+from ..formatting.table import MAX_ROWS, ShownAsTable, Table
+from ..formatting.text import SHORT_ID, sanitize
+from ..local_files import absolute_path, scratch_folder
+from ..monitoring import JobSnapshot, Monitor, Watch
+from .variants import Grid, combine, describe_parameters, digest_folder, write_variant
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+THREAD_NAME = "flare-sweep"
+
+AT_ONCE = 2
+"""Number of jobs under way at a time, unless another is given."""
+
+_WAKE_INTERVAL_S = 1.0
+
+
+@dataclass
+class SweepJob:
+    """One job of a sweep.
+
+    Attributes
+    ----------
+    parameters
+        Its parameters.
+    job_id
+        Its id; empty until it is submitted.
+    error
+        The reason why it could not be submitted; empty if it could.
+    """
+
+    parameters: Mapping[str, str]
+    job_id: str = ""
+    error: str = ""
+    _watch: Watch | None = None
+
+    @property
+    def snapshot(self) -> JobSnapshot | None:
+        """All that is known of it; None until it is submitted."""
+        return None if self._watch is None else self._watch.snapshot
+
+    @property
+    def is_done(self) -> bool:
+        """True if there is nothing more to wait for."""
+        snapshot = self.snapshot
+        return bool(self.error) or (snapshot is not None and snapshot.ended)
+
+    @property
+    def status(self) -> str:
+        """Its status: that of the server, or ``waiting`` or ``not submitted``."""
+        if self.error:
+            return "not submitted"
+        snapshot = self.snapshot
+        return "waiting" if snapshot is None else snapshot.status or "submitted"
+
+    @property
+    def best(self) -> tuple[str, float, int] | None:
+        """Its key metric, the best value of that, and the round of it, from 1; the last value if none is the best."""
+        snapshot = self.snapshot
+        name = None if snapshot is None else snapshot.headline_metric
+        if snapshot is None or name is None:
+            return None
+        workflow = snapshot.metric_workflow.id
+        best = snapshot.best
+        if best is not None and snapshot.key_metric is not None and snapshot.key_metric.name == name:
+            return name, best.value, snapshot.nth_round(best.round, best.workflow)
+        series = snapshot.series(name, "", workflow)
+        if series is None or not series.points:
+            return None
+        last = series.points[-1]
+        return name, last.value, snapshot.nth_round(last.round, workflow)
+
+    def _row(self) -> dict[str, Any]:
+        snapshot, best = self.snapshot, self.best
+        name, value, number = best if best is not None else (None, None, None)
+        return {
+            **self.parameters,
+            "status": self.status,
+            "metric": name,
+            "value": value,
+            "round": number,
+            "duration": None if snapshot is None else snapshot.duration,
+            "job_id": self.job_id or None,
+            "error": self.error or None,
+        }
+
+
+class Sweep(ShownAsTable):
+    """Jobs that differ by their parameters. Made by :func:`sweep`, which starts it.
+
+    It runs in a thread of its own: the kernel stays free.
+
+    Attributes
+    ----------
+    name
+        The name of the sweep; the jobs are called by it and their parameters.
+    jobs
+        The jobs, in the order of the parameters.
+    """
+
+    def __init__(
+        self,
+        monitor: Monitor,
+        folder: Path,
+        combinations: Sequence[Mapping[str, str]],
+        *,
+        name: str,
+        at_once: int,
+        digest: str,
+    ) -> None:
+        self.name = name
+        self.jobs = [SweepJob(parameters) for parameters in combinations]
+        self._monitor, self._session, self._folder = monitor, monitor.session, folder
+        self._at_once, self._digest = at_once, digest
+        self._changed = threading.Condition()
+        self._listeners: list[Callable[[Sweep], None]] = []
+        self._is_stopped = False
+        self._finished = threading.Event()
+
+    @classmethod
+    def start(
+        cls, monitor: Monitor | Session, folder: str | Path, parameters: Grid, *, name: str = "", at_once: int = AT_ONCE
+    ) -> Self:
+        """Start a sweep; see :func:`sweep`."""
+        if at_once < 1:
+            raise InvalidArgumentError("at_once must be at least 1")
+        combinations = combine(parameters)
+        path = absolute_path(folder)
+        digest = digest_folder(path)
+        with scratch_folder("trying a job of a sweep") as scratch:  # all that can be refused here is refused now
+            write_variant(path, combinations[0], "trial", scratch)
+        found = cls(
+            monitor if isinstance(monitor, Monitor) else Monitor(monitor),
+            path,
+            combinations,
+            name=name or path.name,
+            at_once=at_once,
+            digest=digest,
+        )
+        found._start()
+        return found
+
+    @property
+    def has_ended(self) -> bool:
+        """True if no job of it is under way or will be."""
+        return self._finished.is_set()
+
+    @property
+    def best(self) -> SweepJob | None:
+        """The job with the best value of the key metric so far; None if no job has one."""
+        ranked = []
+        for job in self.jobs:
+            best, snapshot = job.best, job.snapshot
+            if best is None or snapshot is None or snapshot.key_metric is None or snapshot.key_metric.name != best[0]:
+                continue
+            ranked.append((best[1] if snapshot.key_metric.mode == "max" else -best[1], job))
+        return max(ranked, key=lambda each: each[0])[1] if ranked else None
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a flat record for each job: its parameters, status, metric, duration and id; pandas takes them."""
+        return [job._row() for job in self.jobs]
+
+    def subscribe(self, listener: Callable[[Sweep], None]) -> Callable[[], None]:
+        """Call a function when something has changed, and return one that ends that. It must return quickly."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def wait(self, timeout: float = 0.0) -> Sweep:
+        """Wait until all jobs have ended. An interrupt ends the waiting only.
+
+        Parameters
+        ----------
+        timeout
+            Seconds; 0 for no limit.
+
+        Raises
+        ------
+        JobTimeout
+            They did not end in time; they continue.
+        """
+        until = time.monotonic() + timeout if timeout else float("inf")
+        while not self._finished.wait(min(_WAKE_INTERVAL_S, max(0.0, until - time.monotonic()))):
+            if time.monotonic() >= until:
+                left = sum(not job.is_done for job in self.jobs)
+                raise JobTimeout(f"{left} of {len(self.jobs)} jobs did not end within {timeout:g} s; they continue")
+        return self
+
+    def stop(self) -> None:
+        """Submit no further job; those under way continue."""
+        self._is_stopped = True
+        self._wake()
+
+    def abort(self) -> list[str]:
+        """Submit no further job, abort those under way, and return their ids.
+
+        Raises
+        ------
+        FlareError
+            The server refused, or was lost.
+        """
+        self.stop()
+        aborted = []
+        for job in self.jobs:
+            if job.job_id and not job.is_done:
+                self._session.abort_job(job.job_id)
+                aborted.append(job.job_id)
+        return aborted
+
+    def _table(self) -> Table:
+        best, names = self.best, list(dict.fromkeys(name for job in self.jobs for name in job.parameters))
+        metric = next((job.best[0] for job in self.jobs if job.best is not None), "")
+        rows = [
+            [
+                *(sanitize(job.parameters.get(name, ""), 60) for name in names),
+                sanitize(job.status, 60),
+                *([_describe_best(job, is_best=job is best)] if metric else []),
+                job.job_id[:SHORT_ID],
+            ]
+            for job in self.jobs
+        ]
+        headings = [
+            *(sanitize(name, 60) for name in names),
+            "status",
+            *([sanitize(metric, 60)] if metric else []),
+            "job",
+        ]
+        done = sum(job.is_done for job in self.jobs)
+        errors = dict.fromkeys(job.error for job in self.jobs if job.error)
+        notes = [f"{self.name}: {done} of {len(self.jobs)} jobs done", *(sanitize(error, 500) for error in errors)]
+        return Table(headings, rows[:MAX_ROWS], notes)
+
+    # -- the thread
+
+    def _start(self) -> None:
+        threading.Thread(target=self._run, name=THREAD_NAME, daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            for job in self.jobs:
+                self._wait_for_place()
+                if self._is_stopped:
+                    break
+                self._submit(job)
+                self._notify()
+            while any(job.job_id and not job.is_done for job in self.jobs):
+                self._wait_for_change()
+        finally:
+            self._finished.set()
+            self._notify()
+
+    def _wait_for_place(self) -> None:
+        while not self._is_stopped and sum(bool(j.job_id) and not j.is_done for j in self.jobs) >= self._at_once:
+            self._wait_for_change()
+
+    def _wait_for_change(self) -> None:
+        with self._changed:
+            self._changed.wait(_WAKE_INTERVAL_S)
+
+    def _submit(self, job: SweepJob) -> None:
+        words = describe_parameters(job.parameters)
+        # The same job again is the same submission to the server: so a sweep is resumed, and no job is doubled.
+        token = hashlib.sha256(f"{self.name}\\0{words}\\0{self._digest}".encode()).hexdigest()
+        try:
+            with scratch_folder("making a job of a sweep") as scratch:
+                variant = write_variant(self._folder, job.parameters, f"{self.name} {words}", scratch)
+                job.job_id = self._session.submit_job(str(variant), token)
+            job._watch = self._monitor.watch(job.job_id)
+            job._watch.subscribe(lambda _: self._wake())
+        except FlareError as e:
+            job.error = str(e)
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+        self._notify()
+
+    def _notify(self) -> None:
+        for listener in tuple(self._listeners):
+            listener(self)
+
+    def __iter__(self) -> Iterator[SweepJob]:
+        return iter(self.jobs)
+
+
+def _describe_best(job: SweepJob, *, is_best: bool) -> str:
+    if job.best is None:
+        return ""
+    _, value, number = job.best
+    return f"{value:.6g} (round {number}){', best' if is_best else ''}"
+
+
+def sweep(
+    monitor: Monitor | Session, folder: str | Path, parameters: Grid, *, name: str = "", at_once: int = AT_ONCE
+) -> Sweep:
+    """Run a job once for each combination of parameters, and return at once.
+
+    The parameters become arguments of the script that the job's sites run: ``--rate=0.1``. To resume a sweep after a
+    restart of the kernel, run it again: as long as name, job and parameters are the same, jobs that are on the server
+    already are taken up and not submitted again (FLARE 2.8 or later).
+
+    Parameters
+    ----------
+    monitor
+        The monitor that watches the jobs, or the session to make one for.
+    folder
+        The job folder. It is not changed.
+    parameters
+        Values by name, of which all combinations are made: ``{"rate": [0.01, 0.1], "batch": [16, 32]}``. Or the
+        combinations: a list of mappings.
+    name
+        The sweep's name; the folder's if not given. With another name all jobs are submitted anew.
+    at_once
+        The most jobs under way at a time.
+
+    Raises
+    ------
+    InvalidArgumentError
+        The parameters make no job, or too many, or cannot be passed.
+    InvalidJobDefinition
+        The folder is no job, or has no script with arguments.
+    """
+    return Sweep.start(monitor, folder, parameters, name=name, at_once=at_once)

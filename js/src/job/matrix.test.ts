@@ -1,0 +1,107 @@
+/** The matrix of many sites and many rounds: what is folded, found and drawn again. */
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { createMatrix } from "./parts/matrix";
+import { type Matrix, readViewModel } from "./view-model";
+
+interface Options {
+  readonly sites: number;
+  readonly rounds: number;
+  readonly openCount?: number;
+  readonly cells?: (site: number) => string;
+}
+
+function make({ sites, rounds, openCount = sites, cells = () => "s".repeat(rounds) }: Options): Matrix {
+  const { matrix } = readViewModel({
+    matrix: {
+      columns: Array.from({ length: rounds }, (_, n) => ({ label: `${n + 1}`, prefix: "round ", title: `${n + 1}` })),
+      rows: Array.from({ length: sites }, (_, n) => [`site-${n}`, cells(n), n % 2, `s-${n}`]),
+      activities: [[{ text: ["done"] }], [{ text: ["training"] }]],
+      summary: [{ text: ["all well"] }],
+      open_count: openCount,
+      strip: "s".repeat(rounds),
+      legend: { s: ["■", "submitted"], w: ["◐", "working"] },
+    },
+  });
+  return matrix!;
+}
+
+function open(memory = new Map<string, boolean>()) {
+  const part = createMatrix(memory);
+  document.body.append(part.element);
+  const all = (selector: string): HTMLElement[] => [...part.element.querySelectorAll<HTMLElement>(selector)];
+  const names = (): string[] => all("tbody th").map((e) => e.textContent ?? "");
+  const button = (words: string): HTMLElement => all("button").find((e) => e.textContent?.includes(words))!;
+  return { part, all, names, button };
+}
+
+beforeEach(() => {
+  vi.stubGlobal(
+    "ResizeObserver",
+    class {
+      observe() {}
+      disconnect() {}
+    },
+  );
+});
+afterEach(() => {
+  vi.unstubAllGlobals();
+  document.body.replaceChildren();
+});
+
+describe("many sites", () => {
+  it("are folded but for those in trouble, and stay as the reader left them", () => {
+    const memory = new Map<string, boolean>();
+    const { part, names, button, all } = open(memory);
+    part.draw(make({ sites: 30, rounds: 3, openCount: 2 }), 0);
+    expect(all(".flw-matrix-summary")[0]?.textContent).toBe("all well");
+    expect(names()).toEqual(["s-0", "s-1"]);
+    expect(all("tbody th")[1]?.title).toBe("site-1");
+    expect(button("all 30 sites").getAttribute("aria-expanded")).toBe("false");
+    button("all 30 sites").click();
+    expect(names()).toHaveLength(30);
+    const later = open(memory);
+    later.part.draw(make({ sites: 30, rounds: 3, openCount: 2 }), 0);
+    expect(later.names()).toHaveLength(30);
+  });
+
+  it("are found by name and by what they do", () => {
+    const { part, names, button, all } = open(new Map([["all sites", true]]));
+    part.draw(make({ sites: 1000, rounds: 3, openCount: 0 }), 0);
+    expect(names()).toHaveLength(100);
+    button("show 100 more of 900").click();
+    expect(names()).toHaveLength(200);
+    const filter = all("input")[0] as HTMLInputElement;
+    filter.value = "SITE-99";
+    filter.dispatchEvent(new Event("input"));
+    expect(names()).toEqual(["s-99", ...Array.from({ length: 10 }, (_, n) => `s-${990 + n}`)]);
+    filter.value = "training";
+    filter.dispatchEvent(new Event("input"));
+    expect(names()[0]).toBe("s-1");
+    expect(button("more of").textContent).toBe("show 100 more of 400");
+  });
+});
+
+describe("many rounds", () => {
+  it("have every fifth number above them", () => {
+    const { part, all } = open();
+    part.draw(make({ sites: 2, rounds: 138 }), 0);
+    const shown = all(".flw-column-number").map((e) => e.textContent);
+    expect(shown.slice(0, 3)).toEqual(["1", "5", "10"]);
+    expect(shown.slice(-2)).toEqual(["135", "138"]);
+    expect(all("thead th.flw-column")).toHaveLength(138);
+    expect(all("thead th.flw-column")[1]?.textContent).toBe("round 2");
+  });
+
+  it("are drawn again only where they have changed", () => {
+    const { part, all } = open();
+    part.draw(make({ sites: 30, rounds: 50, cells: () => `${"s".repeat(49)}w` }), 0);
+    const before = all("tbody td.flw-cell");
+    const made = vi.spyOn(document, "createElement");
+    part.draw(make({ sites: 30, rounds: 50, cells: (n) => "s".repeat(49) + (n === 7 ? "s" : "w") }), 0);
+    // The glyph and the spoken words of one cell.
+    expect(made).toHaveBeenCalledTimes(2);
+    expect(all("tbody td.flw-cell").every((cell, index) => cell === before[index])).toBe(true);
+    expect(before[7 * 50 + 49]?.textContent).toBe("■submitted");
+    made.mockRestore();
+  });
+});
