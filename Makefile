@@ -82,7 +82,7 @@ hostile: $(READY)  ## give 6,000 hostile inputs to whatever reads what strangers
 faults: $(READY)  ## harm operations on a real federation, print what was lost: 10 minutes (FAULTS='--seconds 60 --scheme tcp')
 	PYTHONPATH=tests:tests/support $(BIN)/python -m faults --out out/faults.jsonl $(FAULTS)
 
-bench: $(READY)  ## measure against nvflare's own client; prints tables (BENCH=--write puts the first into README.md)
+bench: $(READY)  ## measure against nvflare's own client; prints tables (BENCH=--write puts the first into the docs)
 	$(BIN)/python -m benchmarks $(BENCH)
 	$(BIN)/python -m benchmarks.monitoring
 
@@ -144,7 +144,7 @@ clean:  ## remove what the other targets made
 $(READY): pyproject.toml flare_widgets/_version.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "flare-widgets needs Python 3.10 or later: make PYTHON=python3.12 ..."; exit 1; }
-	@echo "setting up $(VENV): half a minute"
+	@echo "setting up $(VENV): a minute or two"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	@$(BIN)/python -m pip install --quiet --editable '.[local,grpc]' --group dev

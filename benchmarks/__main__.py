@@ -20,7 +20,7 @@ from typing import Any
 from flare_widgets import LocalFederation
 
 from .server import StoredJobs, write_job
-from .table import Number, put_into, table
+from .table import Number, Results, table, write
 
 CLIENTS = {"flare-widgets": "flare_widgets.api", "nvflare": "nvflare.fuel.flare_api.flare_api"}
 TOPICS = ("commands", "script", "at_once", "transfers", "listing")
@@ -29,7 +29,6 @@ STORED = (1_000, 10_000)
 PATIENCE = 300  # seconds for one client in one round
 
 HERE = Path(__file__).resolve().parent
-RESULTS = (HERE / "README.md", HERE.parent / "README.md")
 
 
 class Bench:
@@ -132,7 +131,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="how often each client is measured (default 3)")
     parser.add_argument("--only", choices=TOPICS, action="append", help="measure only this topic; may be repeated")
     parser.add_argument("--markdown", action="store_true", help="print GitHub markdown")
-    parser.add_argument("--write", action="store_true", help="put it between the markers of both README.md files too")
+    parser.add_argument("--write", action="store_true", help="put it into docs/performance.md and README.md too")
     options = parser.parse_args()
     if options.rounds < 1:
         parser.error("--rounds must be 1 or more")
@@ -148,17 +147,17 @@ def main() -> None:
     minutes = (time.monotonic() - began) / 60
 
     version = metadata.version("nvflare")
-    ours, theirs = bench.numbers.values()
     about = (
         f"{os.cpu_count()} cores ({platform.system()} {platform.machine()}), load {load:.1f} before, "
         f"Python {platform.python_version()}, nvflare {version}; {options.rounds} rounds in {minutes:.1f} minutes. "
         "Each number is a median; the range is in brackets where its maximum is more than twice its minimum. "
         "Ratio: nvflare's number divided by flare-widgets'."
     )
-    print(f"{table(ours, theirs, version, markdown=options.markdown)}\n\n{about}")
+    ours, theirs = bench.numbers.values()
+    results = Results(ours, theirs, version, about)
+    print(f"{table(results, markdown=options.markdown)}\n\n{about}")
     if options.write:
-        for file in RESULTS:
-            put_into(file, f"{table(ours, theirs, version, markdown=True)}\n\n{about}")
+        write(results, HERE.parent)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""The numbers of a run as a table. Pure, but for putting it into a file."""
+"""The numbers of a run as a table, and its places in the documentation."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -46,22 +47,45 @@ ROWS = {
     "packages": Row("packages loaded, beside Python's own", 0),
 }
 
+#: The rows that the README has: what a script waits for, what a program is left with, what a big job takes.
+HEADLINES = ("script", "threads_commands", "submit_100_peak")
 
-def table(ours: dict[str, list[Number]], theirs: dict[str, list[Number]], version: str, *, markdown: bool) -> str:
-    """Return what was measured as a table, as text or as GitHub markdown.
 
-    Parameters
+class Results(NamedTuple):
+    """The numbers of a run.
+
+    Attributes
     ----------
     ours, theirs
         By the keys of :data:`ROWS`, the numbers of all rounds.
     version
         Of nvflare.
-    markdown
-        Which of the two.
+    about
+        The machine and the method, in sentences.
     """
-    lines = [["measure", "flare-widgets", f"nvflare {version}", "ratio"]]
+
+    ours: dict[str, list[Number]]
+    theirs: dict[str, list[Number]]
+    version: str
+    about: str
+
+
+def table(results: Results, *, markdown: bool, only: Collection[str] = tuple(ROWS)) -> str:
+    """Return what was measured as a table.
+
+    Parameters
+    ----------
+    results
+        What was measured; it may be a part of the rows.
+    markdown
+        For GitHub instead of a terminal.
+    only
+        The keys of the rows to have.
+    """
+    ours, theirs = results.ours, results.theirs
+    lines = [["measure", "flare-widgets", f"nvflare {results.version}", "ratio"]]
     for key, row in ROWS.items():
-        if key in ours:
+        if key in ours and key in only:
             lines.append([row.title, *(_cell(row, n[key]) for n in (ours, theirs)), _ratio(ours[key], theirs[key])])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     lines.insert(1, ["-" * widths[0], *("-" * (width - 1) + (":" if markdown else "-") for width in widths[1:])])
@@ -69,7 +93,21 @@ def table(ours: dict[str, list[Number]], theirs: dict[str, list[Number]], versio
     return "\n".join("| " + " | ".join(line) + " |" if markdown else "  ".join(line) for line in padded)
 
 
-def put_into(file: Path, text: str) -> None:
+def write(results: Results, root: Path) -> None:
+    """Write all rows into the page about performance, and the few that matter most into the README.
+
+    Parameters
+    ----------
+    results
+        What was measured, all rows.
+    root
+        The folder of the repository.
+    """
+    _put_into(root / "docs" / "performance.md", f"{table(results, markdown=True)}\n\n{results.about}")
+    _put_into(root / "README.md", table(results, markdown=True, only=HEADLINES))
+
+
+def _put_into(file: Path, text: str) -> None:
     """Replace what stands between the markers of a file."""
     before, begin, rest = file.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)

@@ -1,4 +1,4 @@
-"""What the site shows that is not written in a page: it is made of the code, the README and the changelog.
+"""What the site shows that is not written in a page: it is made of the code, the benchmarks and the changelog.
 
 A page says where by a comment, which GitHub does not show: ``<!-- made: NAME -->``, and ``<!-- screenshot: NAME -->``
 for a picture in ``docs/screenshots``, NAME.png, beside which there may be a NAME-dark.png. Without the picture the page
@@ -64,12 +64,6 @@ def settings() -> str:
     return settings_table()
 
 
-def bench() -> str:
-    """The table that ``make bench`` wrote into the README."""
-    _, _, rest = (ROOT / "README.md").read_text().partition("<!-- bench -->\n")
-    return rest.partition("<!-- /bench -->")[0]
-
-
 def watching() -> str:
     """What the README of the benchmarks says about watching."""
     text = (ROOT / "benchmarks" / "README.md").read_text()
@@ -91,7 +85,6 @@ MADE: dict[str, Callable[[], str]] = {
     "commands": commands,
     "exit-codes": exit_codes,
     "settings": settings,
-    "bench": bench,
     "watching": watching,
     "changelog": changelog,
     "contributing": contributing,

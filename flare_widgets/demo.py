@@ -20,7 +20,7 @@ from nbclient.exceptions import CellExecutionError
 from nbconvert.exporters import HTMLExporter
 
 from .api.job_status import JobStatus
-from .formatting.text import strip_colours
+from .formatting.text import format_duration, strip_colours
 from .monitoring.console import LiveLine
 from .views.job.view import JobReport
 
@@ -57,7 +57,7 @@ def run(lesson: Path, out: Path) -> int:
     _echo("")
     if failure:
         _echo(failure)
-    _echo(f"final status: {status or 'unknown'}, {time.monotonic() - started:.0f} s in total")
+    _echo(f"final status: {status or 'unknown'}, {format_duration(time.monotonic() - started)} in total")
     _echo(f"executed notebook: {executed}")
     _echo(f"as a web page:      {page}")
     if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform == "darwin":

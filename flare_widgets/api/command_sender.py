@@ -110,7 +110,7 @@ class CommandSender:
         """Log out, close, and clear the user's key and tokens; within 100 ms, from any thread, any number of times."""
         if os.getpid() == self._pid:
             # At once, however busy the I/O thread is: after close() returns, the session must be seen as closed.
-            self.connection.state_machine.transition_to(SessionState.CLOSED, "it was closed")
+            self.connection.state_machine.transition_to(SessionState.CLOSED)
             self.kit = self.kit.without_key()
         if self._finalizer.detach() is not None:
             _close_connection(self.connection, self._pid, _CLOSE_TIMEOUT_S)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import FlareError
+from ..formatting.text import format_duration
 from ..kit import Finding, KitReport, Settings, StartupKit
 from ..kit.checks import PartialKit, run_checks
 from ..kit.report import Outcome
@@ -194,7 +195,7 @@ class _NetworkCheck:
             self._add_finding(
                 _CLOCK,
                 "warning",
-                f"this machine's clock is {_format_duration(abs(offset))} {way} the server's: ages and run times "
+                f"this machine's clock is {format_duration(round(abs(offset)))} {way} the server's: ages and run times "
                 "are shown wrong, and certificates may be refused. Correct whichever clock is wrong",
             )
 
@@ -229,9 +230,3 @@ class _NetworkCheck:
 async def _run_with_timeout(timeout: float, work: Callable[[], Awaitable[T]]) -> T:
     # Called here and not before: an interrupt may come before the loop gets to this line.
     return await asyncio.wait_for(work(), timeout)
-
-
-def _format_duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidArgumentError
+from ..formatting.text import format_duration
 from ..local_files import translate_os_errors
 from . import layout, mailbox, processes, registry, validation
 from .errors import FederationError, FederationNotInstalled
@@ -259,7 +260,7 @@ class LocalFederation:
                 name=self._name,
                 keep_alive_seconds=self._keep_alive_seconds,
             )
-        self._report_status(f"ready in {time.monotonic() - began:.1f} s")
+        self._report_status(f"ready in {format_duration(time.monotonic() - began)}")
         return self
 
     def stop(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from .html import render
 from .reader_time import format_clock_time
 from .table import MAX_ROWS, Table, count_omitted
-from .text import SHORT_ID, format_age, sanitize
+from .text import SHORT_ID, format_duration, parse_duration, sanitize
 
 _HEADINGS = {
     "job_name": "name",
@@ -55,7 +55,7 @@ def format_job_text(type_name: str, job_id: str, meta: Mapping[str, Any], seen_a
         sanitize(job_id),
         *(sanitize(str(meta[key])) for key in ("job_name", "status") if meta.get(key)),
     ]
-    age = "not asked yet" if seen_at is None else f"{format_age(time.time() - seen_at)} ago"
+    age = "not asked yet" if seen_at is None else f"{format_duration(time.time() - seen_at)} ago"
     return f"<{' '.join(words)}, {age}>"
 
 
@@ -69,6 +69,12 @@ def format_job_html(job_id: str, meta: Mapping[str, Any], seen_at: float | None)
 def _format_cells(job: Mapping[str, Any]) -> list[str]:
     values = {key: sanitize(str(job.get(key) or ""), 60) for key in _HEADINGS}
     values["submit_time"] = values["submit_time"].partition(".")[0].replace("T", " ")
-    values["duration"] = values["duration"].partition(".")[0]
+    values["duration"] = _format_duration(job.get("duration"))
     values["job_id"] = values["job_id"][:SHORT_ID]
     return list(values.values())
+
+
+def _format_duration(value: Any) -> str:
+    """Return a duration, which the server sends as ``str(timedelta)``; whatever else it sends as it is."""
+    seconds = value if isinstance(value, float) else parse_duration(value)
+    return sanitize(str(value or ""), 60) if seconds is None else format_duration(seconds)

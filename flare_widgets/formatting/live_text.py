@@ -10,7 +10,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from .text import format_age, format_duration
+from .text import format_duration
 
 COUNT = "\0"
 """Stands in a text for the time that is counted. :func:`.sanitize` lets no such character through."""
@@ -31,8 +31,6 @@ class Phase:
         The moment from which the time is counted, in seconds since the epoch; None if nothing is counted.
     severity
         ``good``, ``warn``, ``bad`` or ``unknown``; empty if it has none.
-    as_duration
-        True to count like a clock (``2:14``), false to count an age (``2 min``).
     is_countdown
         True to count the time left until the moment.
     after
@@ -42,7 +40,6 @@ class Phase:
     text: str = ""
     moment: float | None = None
     severity: str = ""
-    as_duration: bool = False
     is_countdown: bool = False
     after: float | None = None
 
@@ -51,7 +48,7 @@ class Phase:
         if self.moment is None:
             return self.text
         seconds = max(0.0, self.moment - now if self.is_countdown else now - self.moment)
-        return self.text.replace(COUNT, format_duration(seconds) if self.as_duration else format_age(seconds))
+        return self.text.replace(COUNT, format_duration(seconds))
 
 
 @dataclass(frozen=True)
@@ -73,11 +70,10 @@ class LiveText:
         moment: float | None = None,
         severity: str = "",
         *,
-        as_duration: bool = False,
         is_countdown: bool = False,
     ) -> LiveText:
         """Return this text, replaced by another one after a moment."""
-        return LiveText((*self.phases, Phase(text, moment, severity, as_duration, is_countdown, after)))
+        return LiveText((*self.phases, Phase(text, moment, severity, is_countdown, after)))
 
     def phase_at(self, now: float) -> Phase:
         """Return what holds at the time `now`."""
@@ -113,11 +109,10 @@ def live(
     moment: float | None = None,
     severity: str = "",
     *,
-    as_duration: bool = False,
     is_countdown: bool = False,
 ) -> LiveText:
     """Return a text that counts from (or to) a moment; see :class:`Phase`."""
-    return LiveText((Phase(text, moment, severity, as_duration, is_countdown),))
+    return LiveText((Phase(text, moment, severity, is_countdown),))
 
 
 def to_json(view_model: Any) -> dict[str, Any]:

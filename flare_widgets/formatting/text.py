@@ -13,6 +13,7 @@ SHORT_ID = 8
 
 _MAX_SUGGESTED_NAMES = 8
 
+_DURATION = re.compile(r"(?:(\d{1,6}) days?, )?(\d{1,2}):(\d{2}):(\d{2})(\.\d{1,9})?")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -96,18 +97,26 @@ def format_number(value: float) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """Format seconds as ``0:07``, ``2:14`` or ``1:02:03``."""
-    whole = int(seconds)
-    hours, rest = divmod(whole, 3600)
-    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
+    """Format a run time or an age: ``42 s``, ``2 min 14 s``, ``1 h 2 min``, ``3 days``; never more than has passed.
+
+    The one format of durations, in all forms; ``formatDuration`` in ``js/src/core/time.ts`` is its other half.
+    """
+    whole = max(0, int(seconds))
+    if whole >= 48 * 3600:
+        return f"{whole // 86400} days"
+    large, small = (whole // 3600, whole // 60 % 60) if whole >= 3600 else (whole // 60, whole % 60)
+    units = ("h", "min") if whole >= 3600 else ("min", "s")
+    parts = [f"{number} {unit}" for number, unit in zip((large, small), units, strict=True) if number]
+    return " ".join(parts) or "0 s"
 
 
-def format_age(seconds: float) -> str:
-    """Format an age: ``42 s``, ``5 min``, ``3 h``, ``2 days``."""
-    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{int(seconds // size)} {unit}"
-    return f"{max(0, int(seconds))} s"
+def parse_duration(value: Any) -> float | None:
+    """Parse ``str(timedelta)`` to seconds; None for ``N/A`` and anything else."""
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return None
+    days, hours, minutes, secs, fraction = match.groups()
+    return int(days or 0) * 86400 + int(hours) * 3600 + int(minutes) * 60 + int(secs) + float(fraction or 0)
 
 
 def join_names(names: Iterable[str], limit: int = 4, noun: str = "") -> str:

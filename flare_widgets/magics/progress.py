@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 from IPython.core.error import UsageError
 from IPython.display import DisplayHandle, display
 
-from ..formatting.text import format_size
+from ..formatting.text import format_duration, format_size
 
 _SHOW_AFTER_S = 1.0
 _UPDATE_INTERVAL_S = 0.2
@@ -79,7 +79,7 @@ def run_with_progress(action: str, function: Callable[P, T], /, *args: P.args, *
     """
     progress, began = ProgressLine(), time.monotonic()
     result = run_step(progress, action, function, *args, **kwargs)
-    progress.finish(f"{action}: done after {time.monotonic() - began:.1f} s")
+    progress.finish(f"{action}: done after {format_duration(time.monotonic() - began)}")
     return result
 
 
@@ -114,11 +114,11 @@ def run_step(progress: ProgressLine, action: str, function: Callable[P, T], /, *
     threading.Thread(target=work, name="flare-verb", daemon=True).start()
     try:
         while not concurrent.futures.wait([outcome], _POLL_INTERVAL_S).done:
-            progress.update(f"{action}: {time.monotonic() - began:.0f} s")
+            progress.update(f"{action}: {format_duration(time.monotonic() - began)}")
     except KeyboardInterrupt:
         raise UsageError(f"stopped waiting; {action} may still be in progress") from None
     if outcome.exception() is not None:
-        progress.finish(f"{action}: failed after {time.monotonic() - began:.1f} s")
+        progress.finish(f"{action}: failed after {format_duration(time.monotonic() - began)}")
     return outcome.result()
 
 
@@ -129,7 +129,7 @@ def make_transfer_callback(progress: ProgressLine, action: str) -> Callable[[int
     def tell(done: int, total: int) -> None:
         of = f" of {format_size(total)}" if total else ""
         elapsed = time.monotonic() - began
-        took = f": {elapsed:.0f} s" if elapsed >= 1 else ""
+        took = f": {format_duration(elapsed)}" if elapsed >= 1 else ""
         text = f"{action} {format_size(done)}{of}" if done or total else "preparing"  # a job folder is packed first
         progress.update(text + took)
 

@@ -29,7 +29,7 @@ from .job.watched_job import JobPoller, WatchedJob
 from .job_list.watch import JobsWatch, WatchedJobList
 from .polling import intervals, polls
 from .polling.batch_status import BatchStatusPoll
-from .polling.pending import PendingPoll, disconnect_reason, retry_message
+from .polling.pending import PendingPoll, describe_retry, find_disconnect
 from .polling.poller import INTERNAL_ERROR_DELAY_S, Poller
 from .system.watch import SystemWatch
 from .watch import BaseWatch, check_process, refuse_copy
@@ -76,7 +76,7 @@ class Monitor:
         self._system_watches: set[SystemWatch] = set()
         self._job_list = WatchedJobList(session, self._wake)
         self._is_woken = False
-        self._disconnect_reason = ""  # a message while the session is reconnecting or the server is silent
+        self._disconnect: ConnectionProblem | None = None  # while the session is reconnecting or the server is silent
         self._suspended_until = 0.0
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
@@ -200,7 +200,7 @@ class Monitor:
                 self._start_due_polls(jobs, now)
             self._publish(jobs, now)
             for system in systems:
-                system.run_once(now, self._paused, self._disconnect_reason)
+                system.run_once(now, self._paused, self._disconnect)
             self._update_job_list(jobs, now)
         except Exception:  # whatever the error: the polling must not stop silently
             log.exception("an error in the monitor; it continues")
@@ -234,7 +234,7 @@ class Monitor:
         ]
         if not self._paused:
             jobs, systems = self._jobs.values(), self._system_watches
-            pollers: list[Poller[Any]] = [self._presence_poller, self._job_list.poller]
+            pollers: list[Poller[Any]] = [self._presence_poller, *self._job_list.pollers]
             pollers += [poller for job in jobs for poller in job.pollers]
             pollers += [poller for system in systems for poller in system.pollers]
             due += [at for poller in pollers if (at := poller.next_at()) is not None]
@@ -249,19 +249,19 @@ class Monitor:
 
     def _detect_disconnect(self, jobs: Iterable[WatchedJob], systems: Iterable[SystemWatch]) -> None:
         """Set the disconnect message; poll immediately after a reconnect instead of at the next due time."""
-        lost = disconnect_reason(self.session)
-        if lost:
+        lost = find_disconnect(self.session)
+        if lost is not None:
             for job in jobs:
                 if job.active_watches and not job.snapshot.ended and not job.status_poller.retry_count:
-                    self._apply(job, [ConnectionProblem(lost, time.time())])
-        if self._disconnect_reason and not lost:
+                    self._apply(job, [lost])
+        if self._disconnect is not None and lost is None:
             for job in jobs:
                 if job.snapshot.trouble:
                     job.refresh()
             for system in systems:
                 system.refresh()
             self._job_list.refresh()
-        self._disconnect_reason = lost
+        self._disconnect = lost
 
     def _start_due_polls(self, jobs: Sequence[WatchedJob], now: float) -> None:
         due = [job for job in jobs if job.status_poller.is_due(now)]
@@ -368,7 +368,7 @@ class Monitor:
         """Update the watches of the job list."""
         if not self._job_list.watches:
             return
-        news = self._job_list.run_once(now, self._paused, self._clock_offset, self._disconnect_reason)
+        news = self._job_list.run_once(now, self._paused, self._clock_offset, self._disconnect)
         seen = (job.snapshot for job in jobs if job.snapshot.status == JobStatus.RUNNING)
         if self._job_list.update_progress({s.job_id: short_progress(s) for s in seen}) or news:
             for watch in list(self._job_list.watches):
@@ -390,7 +390,7 @@ class Monitor:
             for watch in list(job.watches):
                 watch._fail(error, trouble)
             return
-        self._apply(job, [ConnectionProblem(retry_message(self.session.kit.address, error, retry_count), time.time())])
+        self._apply(job, [describe_retry(self.session.kit.address, error, retry_count)])
 
     @property
     def _clock_offset(self) -> float:

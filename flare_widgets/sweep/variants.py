@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import json
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from ..script_arguments import set_script_arguments
 MAX_JOBS = 500
 """The most jobs of a sweep."""
 
-Grid = Mapping[str, Sequence[Any]] | Iterable[Mapping[str, Any]]
+Grid = Mapping[str, Any] | Iterable[Mapping[str, Any]]
 """Values by name, of which all combinations are made; or the combinations themselves."""
 
 

@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ..errors import FlareError, FLCommunicationError, NoConnection, ServerIdentityError, SessionClosed, SessionExpired
+from ..formatting.text import format_duration
 from ..kit import StartupKit
 from .connection import Connection
 from .session_state import SessionState, StateMachine
@@ -134,7 +135,7 @@ class ReconnectingConnection:
     async def close(self) -> None:
         """End the session and clear its secrets. Further use raises SessionClosed."""
         self._move_to_running_loop()
-        self.state_machine.transition_to(SessionState.CLOSED, "it was closed")
+        self.state_machine.transition_to(SessionState.CLOSED)
         self.kit = self.kit.without_key()
         link, self._connection = self._connection, None
         for task in self._tasks:
@@ -265,7 +266,7 @@ class ReconnectingConnection:
                 how = "logged in again" if expired else "connected again"
                 seconds = time.monotonic() - self._lost_at
                 log.info("%s at %s after %.1f s: %s", how, self.kit.address, seconds, why)
-                self._adopt(new, f"{how} after {seconds:.1f} s: {why}")
+                self._adopt(new, f"{how} after {format_duration(seconds)}: {why}")
                 return
             self._last_error = trouble
             self._attempts += 1
@@ -327,7 +328,7 @@ class ReconnectingConnection:
         )
         away = time.monotonic() - self._lost_at
         return NoConnection(
-            f"no connection to the FL server at {self.kit.address} for {away:.0f} s now: {trouble}",
+            f"no connection to the FL server at {self.kit.address} for {format_duration(away)} now: {trouble}",
             next_step="The session keeps trying: repeat the command when its state is 'ready', or raise "
             "the time-out with set_timeout()",
         )

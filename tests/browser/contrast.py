@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Locator
 
-_CONTRASTS = """root => {
+_PAINT = """
   const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
   // A canvas understands every notation of a colour that a style sheet does.
   const paint = (colours) => {
@@ -13,6 +13,11 @@ _CONTRASTS = """root => {
     for (const colour of colours) { canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1); }
     return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
   };
+"""
+_CONTRASTS = (
+    "root => {"
+    + _PAINT
+    + """
   const luminance = (rgb) => {
     const [r, g, b] = rgb.map(c => c / 255).map(c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
@@ -30,9 +35,17 @@ _CONTRASTS = """root => {
   }
   return found;
 }"""
+)
 
 
 def contrasts(root: Locator) -> dict[str, float]:
     """Return the contrast of each visible text in an element."""
     found: dict[str, float] = root.evaluate(_CONTRASTS)
     return found
+
+
+def background(root: Locator) -> tuple[int, int, int]:
+    """Return the colour of an element's own background on white."""
+    script = f"root => {{{_PAINT} return paint([getComputedStyle(root).backgroundColor]); }}"
+    red, green, blue = root.evaluate(script)
+    return red, green, blue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from playwright.sync_api import Locator, expect
@@ -73,8 +74,6 @@ class JobPanel:
 
     def seconds(self) -> int:
         """The run time as a number."""
-        clock = self.elapsed.inner_text().split()[0]
-        total = 0
-        for part in clock.split(":"):
-            total = total * 60 + int(part)
-        return total
+        units = {"s": 1, "min": 60, "h": 3600}
+        words = self.elapsed.inner_text().split()
+        return sum(int(n) * units[unit] for n, unit in itertools.pairwise(words) if unit in units)

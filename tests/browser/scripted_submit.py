@@ -13,6 +13,7 @@ from typing import Any
 
 from scripted import ScriptedWatch
 
+from flare_widgets.api import SessionState
 from flare_widgets.api.models import ClientInfo, ServerInfo, SystemInfo
 from flare_widgets.errors import InvalidJobDefinition, TransferCancelled
 from flare_widgets.views.job.view import JobView
@@ -27,6 +28,7 @@ class ScriptedServer:
         self.kit = SimpleNamespace(username="ann@h.org", organization="h", role=role, address="server.example.org:8002")
         self.study = "default"
         self.closed = False
+        self.status = SimpleNamespace(state=SessionState.READY, reason="")
         self.submitted: list[str] = []
         self.go_on = threading.Event()
         self.go_on.set()

@@ -24,6 +24,7 @@ class ScriptedSystem:
     def __init__(self, *sites: str, role: str = "project_admin") -> None:
         now = time.time()
         self.done = False
+        self.paused = True
         self.looked_at: list[bool] = []
         self.details = 0
         self._news: queue.Queue[tuple[SystemSnapshot, threading.Event]] = queue.Queue()
@@ -46,10 +47,14 @@ class ScriptedSystem:
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
     def resume(self) -> None:
+        """Poll again; the first answer comes at once."""
         self.looked_at.append(True)
+        self.paused = False
+        self.say(wait=False)
 
     def pause(self) -> None:
         self.looked_at.append(False)
+        self.paused = True
 
     def request_details(self) -> None:
         self.details += 1

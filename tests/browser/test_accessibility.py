@@ -126,7 +126,7 @@ def test_system_view(themed: NotebookPage) -> None:
     expect(live.get_by_role("textbox")).to_be_focused()
     assert serious(live) == []
     themed.run_code("import time; system.change('hospital-b', last_seen=time.time() - 100)")
-    expect(live.locator(".flw-problems li")).to_have_count(1)
+    expect(live.locator(".flw-banner li")).to_have_count(1)
     themed.run_code("system.say(trouble='no connection to server:8002, trying again (3)', facts_at=time.time() - 70)")
     expect(live).to_contain_text("no connection to server:8002")
     assert serious(live) == []
@@ -147,7 +147,7 @@ def test_session_badge(themed: NotebookPage) -> None:
     expect(live).to_contain_text("the certificate expires in 12 days")
     assert serious(live) == []
     themed.run_code("world.stop()")
-    expect(live).to_contain_text("disconnected for")
+    expect(live).to_contain_text("reconnecting for")
     assert serious(live) == []
     themed.run_code("world.manager.close_all()")
     static = output.locator(".flw-session:not(.flw-live)")

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import re
+import time
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
+from typing import Literal
 
 import nbformat
 import pytest
 from app_server import free_port, serving
+from contrast import background, contrasts
 from job_panel import JobPanel
 from jobs_panel import JobsPanel
 from lab_page import NotebookPage
 from lab_server import LabServer
 from nbconvert import HTMLExporter
 from nbconvert.preprocessors import ExecutePreprocessor
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
+from scripted import ScriptedWatch
+
+from flare_widgets.views.job.html import job_html
 
 SETUP = """
 from flare_widgets.views.display import show_job
@@ -151,7 +158,69 @@ def test_marimo(outside: Page, tmp_path: Path) -> None:
         outside.goto(base)
         panel = JobPanel(outside.locator("body"))
         expect(panel.live).to_be_visible(timeout=60_000)
+        # As its own menu does; the view is in a shadow root, which the page's rules do not reach.
+        for scheme in ("dark", "light"):
+            outside.evaluate("scheme => { document.body.dataset.theme = scheme; }", scheme)
+            expect(panel.live.locator("xpath=..")).to_have_attribute("data-theme", scheme)
+            expect_scheme(panel.live, scheme, "marimo")
         abort_and_see_the_end(panel)
+
+
+# By front end and scheme: the attributes of `html` and `body`, and the variables that it defines.
+LAB_LIGHT = {"--jp-layout-color0": "white", "--jp-ui-font-color0": "#000", "--jp-ui-font-color1": "rgba(0, 0, 0, 0.87)"}
+VSCODE_DARK = {
+    "--vscode-editor-background": "#1f1f1f",
+    "--vscode-editor-foreground": "#cccccc",
+    "--vscode-descriptionForeground": "#9d9d9d",
+}
+SYSTEMS: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+THEMES: list[tuple[dict[str, str], dict[str, str], dict[str, str], str]] = [
+    ({}, {"data-jp-theme-light": "true"}, LAB_LIGHT, "light"),
+    # ipywidgets' own stand-ins for JupyterLab's variables are those of its light theme.
+    ({}, {"data-vscode-theme-kind": "vscode-dark", "class": "vscode-dark"}, LAB_LIGHT | VSCODE_DARK, "dark"),
+    ({}, {"data-vscode-theme-kind": "vscode-high-contrast"}, {"--vscode-editor-background": "#000"}, "dark"),
+    ({}, {"data-vscode-theme-kind": "vscode-light", "class": "vscode-light"}, LAB_LIGHT, "light"),
+    ({}, {"data-vscode-theme-kind": "vscode-high-contrast-light"}, {}, "light"),
+    ({"theme": "dark"}, {}, LAB_LIGHT, "dark"),
+    ({"theme": "light"}, {}, LAB_LIGHT, "light"),
+    ({}, {"data-theme": "dark", "class": "dark dark-theme"}, {}, "dark"),
+    ({}, {"data-theme": "light", "class": "light light-theme"}, {}, "light"),
+]
+SET = """([html, body, variables]) => {
+  for (const [element, wanted] of [[document.documentElement, html], [document.body, body]]) {
+    for (const name of element.getAttributeNames()) element.removeAttribute(name);
+    for (const [name, value] of Object.entries(wanted)) element.setAttribute(name, value);
+  }
+  for (const [name, value] of Object.entries(variables)) document.documentElement.style.setProperty(name, value);
+}"""
+
+
+def expect_scheme(view: Locator, scheme: str, where: object) -> None:
+    colour = background(view)
+    assert max(colour) < 50 if scheme == "dark" else min(colour) > 230, (where, colour)
+    poor = {text: ratio for text, ratio in contrasts(view).items() if ratio < 4.5}
+    assert not poor, (where, poor)
+
+
+def test_views_follow_theme_of_front_end(outside: Page) -> None:
+    """Whatever the system's theme is: a card of the other one would glare."""
+    watch, now = ScriptedWatch(), time.time()
+    watch.say("RUNNING", trouble="the connection to server:8002 was lost; trying again (2)")
+    static = job_html(watch.snapshot, now)
+    watch.say("FINISHED:EXECUTION_EXCEPTION", duration=61.5)
+    static += job_html(watch.snapshot, now)
+    # The parts that both forms have, in the colours of the live one.
+    style = (files("flare_widgets.views") / "static" / "job.css").read_text(encoding="utf-8")
+    live = re.sub(r"flw-static-\w+", "flw-live", re.sub(r"(?s)<style>.*?</style>", "", static))
+    outside.set_content(f"<!doctype html><style>{style}</style>{static}{live}")
+    views = outside.locator(".flw-job")
+    expect(views).to_have_count(4)
+    for system in SYSTEMS:
+        outside.emulate_media(color_scheme=system)
+        for html, body, variables, scheme in [*THEMES, ({}, {}, {}, system)]:
+            outside.evaluate(SET, [html, body, variables])
+            for view in views.all():
+                expect_scheme(view, scheme, (system, html, body))
 
 
 def test_exported_page_needs_no_network(outside: Page, tmp_path: Path) -> None:
@@ -170,7 +239,7 @@ def test_exported_page_needs_no_network(outside: Page, tmp_path: Path) -> None:
         outside.goto(path.as_uri(), wait_until="domcontentloaded")
         panel = JobPanel(outside.locator("body"))
         panel.expect_static("FINISHED:COMPLETED")
-        expect(panel.elapsed).to_have_text("took 1:01")
+        expect(panel.elapsed).to_have_text("took 1 min 1 s")
         expect(panel.sites).to_have_count(3)
         place, static = outside.locator(".jp-OutputArea-child").all()
         expect(place).to_be_hidden()

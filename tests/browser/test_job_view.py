@@ -74,12 +74,12 @@ def test_follows_job_to_end(shown, panel, pictures):
     panel.expect_status("RUNNING")
     expect(panel.sites).to_have_text([re.compile(rf"{s} deployed") for s in ("server", "site-1", "site-2")])
     expect(panel.freshness).to_have_text(re.compile(r"updated \d s ago"))
-    expect(panel.live).to_have_attribute("aria-label", re.compile(r"^hello-numpy 76b8d043  RUNNING  0:0\d  site-1"))
+    expect(panel.live).to_have_attribute("aria-label", re.compile(r"^hello-numpy 76b8d043  RUNNING  \d s  site-1"))
     shown.screenshot(shown.cell(1), pictures and pictures / "lab-running.png")
 
     shown.run_code("watch.say('FINISHED:COMPLETED', duration=61.5)")
     panel.expect_live("FINISHED:COMPLETED")
-    expect(panel.elapsed).to_have_text("took 1:01")
+    expect(panel.elapsed).to_have_text("took 1 min 1 s")
     expect(panel.sites).to_have_count(3)
     panel.button("Clone").click()
     expect(panel.words).to_have_text([re.compile("^cloned as 1a2b3c4d")])
@@ -106,7 +106,7 @@ def test_ticks_without_messages(shown, running):
     )
     before = running.seconds()
     frames.append(shown.page.evaluate("() => window.__messages"))
-    expect(running.elapsed).to_have_text(re.compile(rf"^0:0*{before + 2} elapsed"))
+    expect(running.elapsed).to_have_text(re.compile(rf"^{before + 2} s elapsed"))
     frames.append(shown.page.evaluate("() => window.__messages"))
     assert frames == [0, 0]
 
@@ -120,25 +120,28 @@ def test_elapsed_time_survives_wrong_browser_clock(notebook):
         notebook.reopen()
         again = JobPanel(notebook.outputs(1))
         again.expect_status("RUNNING")
-        expect(again.elapsed).to_have_text(re.compile(r"^0:\d\d elapsed"))
+        expect(again.elapsed).to_have_text(re.compile(r"^\d+ s elapsed"))
         expect(again.freshness).to_have_text(re.compile(r"\d s ago"))
     finally:
         notebook.page.evaluate("() => { Date.now = window.__now }")
 
 
-def test_trouble_strikes_status_through(shown, running, pictures):
+def test_trouble_is_told_on_top(shown, running, pictures):
     shown.run_code(
-        "watch.say(trouble='no connection to server:8002, trying again (3)', facts_at=watch.snapshot.facts_at)"
+        "watch.say(trouble='no connection to server:8002, trying again (3)', trouble_label='reconnecting (3)', "
+        "facts_at=watch.snapshot.facts_at)"
     )
-    expect(running.live.locator(".flw-problem")).to_have_text("no connection to server:8002, trying again (3)")
-    expect(running.status).to_have_css("text-decoration-line", "line-through")
-    expect(running.live.locator(".flw-doubt")).to_have_text(re.compile(r"\d s ago"))
-    expect(running.elapsed).to_have_text("0:00 elapsed when last seen")
+    banner = running.live.locator("> :first-child")
+    expect(banner.locator("li > span:last-child")).to_have_text("no connection to server:8002, trying again (3)")
+    expect(running.status).to_have_text("reconnecting (3)")
+    expect(running.live.locator(".flw-last-known")).to_have_text(re.compile(r"^RUNNING \d s ago"))
+    expect(running.elapsed).to_have_text("0 s elapsed when last seen")
     shown.screenshot(shown.cell(1), pictures and pictures / "lab-trouble.png")
     shown.run_code("watch.say()")
     shown.run_code("watch.say(trouble='')")
-    expect(running.status).to_have_css("text-decoration-line", "none")
-    expect(running.elapsed).to_have_text(re.compile(r"^0:\d\d elapsed$"))
+    expect(running.status).to_have_text("RUNNING")
+    expect(banner).to_be_hidden()
+    expect(running.elapsed).to_have_text(re.compile(r"^\d+ s elapsed$"))
 
 
 @pytest.mark.skipif(ipykernel_version < (7, 1), reason="this ipykernel reads clicks only between cells")
@@ -176,7 +179,7 @@ def test_saved_while_live_shows_static_form(alone):
     expect(notebook.outputs(1).first).to_have_text("Error displaying widget: model not found")
     expect(notebook.outputs(1).first).to_be_hidden()
     reopened.expect_static("FINISHED:COMPLETED")
-    expect(reopened.elapsed).to_have_text("took 1:01")
+    expect(reopened.elapsed).to_have_text("took 1 min 1 s")
 
     # A kernel that does not exist, nor one of its language, which JupyterLab would take instead: it has to ask.
     saved.metadata.kernelspec = {"name": "no-such-kernel", "display_name": "none", "language": "no-such-language"}
@@ -195,7 +198,7 @@ def test_saved_while_live_shows_static_form(alone):
     notebook.open("of-others.ipynb", kernel=False)
     text = notebook.outputs(1).filter(has_text="FINISHED:COMPLETED")
     expect(text).to_have_count(1)
-    expect(text).to_contain_text("took 1:01")
+    expect(text).to_contain_text("took 1 min 1 s")
 
 
 def test_kernel_restart_and_death_keep_static_form(alone):
@@ -251,7 +254,7 @@ def test_two_displays_of_one_view(shown, running):
     shown.clear(1)
     expect(shown.outputs(1)).to_have_count(0)
     before = second.seconds()
-    expect(second.elapsed).to_have_text(re.compile(rf"^0:0*{before + 2} elapsed"))
+    expect(second.elapsed).to_have_text(re.compile(rf"^{before + 2} s elapsed"))
     shown.run_code("watch.say('FINISHED:ABORTED')")
     second.expect_live("FINISHED:ABORTED")
     expect(shown.outputs(1)).to_have_count(0)
@@ -270,7 +273,7 @@ def test_boxed_view_becomes_static_without_actions(shown, running):
     running.expect_static("FINISHED:COMPLETED")
     boxed.expect_status("FINISHED:COMPLETED")
     expect(boxed.live).to_be_visible()
-    expect(boxed.elapsed).to_have_text("took 1:01")
+    expect(boxed.elapsed).to_have_text("took 1 min 1 s")
     expect(boxed.button("Abort")).to_be_hidden()
     expect(boxed.freshness).to_be_hidden()
 
@@ -314,7 +317,7 @@ def test_every_word_can_be_read(shown, running, theme, pictures: Path | None):
     expect(running.freshness).to_contain_text(re.compile(r"last seen \d\d s ago"))
     check("stale", 12)
     shown.run_code("watch.say(trouble='no connection to server:8002, trying again (3)')")
-    expect(running.live.locator(".flw-problem")).to_be_visible()
+    expect(running.live.locator(".flw-banner")).to_be_visible()
     check("trouble", 12)
     shown.run_code(
         "from flare_widgets.monitoring.job.model import SiteDeployment\n"

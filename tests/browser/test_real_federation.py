@@ -141,29 +141,30 @@ def three_views(notebook: NotebookPage, federation: LocalFederation, tmp_path: P
 
 
 def test_hung_server_reported_and_views_recover(
-    three_views: NotebookPage, federation: LocalFederation, pictures: Path | None
+    three_views: NotebookPage, federation: LocalFederation, tmp_path: Path, pictures: Path | None
 ) -> None:
     notebook = three_views
     job, table = JobPanel(notebook.outputs(1)), JobsPanel(notebook.outputs(2))
     system = notebook.outputs(3).locator(".flw-system.flw-live")
     troubles = [
-        job.live.locator(".flw-problem"),
-        table.root.locator(".flw-jobs-problem"),
-        system.locator(".flw-problems"),
+        job.live.locator(".flw-banner"),
+        table.root.locator(".flw-banner").first,
+        system.locator(".flw-banner"),
     ]
     federation.pause("server")
     try:
         for trouble in troubles:
             expect(trouble).to_contain_text("no connection to localhost")
-        expect(job.status).to_have_css("text-decoration-line", "line-through")
+        expect(job.status).to_have_text(re.compile(r"^reconnecting"))
         expect(table.root.locator(".flw-fresh")).to_have_text(re.compile(r"^as of \d+ s ago$"))
-        expect(system.locator(".flw-word").first).to_have_css("text-decoration-line", "line-through")
+        expect(system.locator(".flw-word").first).to_have_text(re.compile(r"^reconnecting"))
+        expect(system.locator(".flw-row-state").first).not_to_contain_text("connected")
         notebook.screenshot(notebook.page.locator(".jp-Notebook"), pictures and pictures / "lost.png")
     finally:
         federation.bring_back("server")
     for trouble in troubles:
         expect(trouble).to_be_hidden()
-    expect(job.status).to_have_css("text-decoration-line", "none")
+    expect(job.status).to_have_text("RUNNING")
     # What comes next is seen in each of them.
     notebook.run_code("session.abort_job(job)")
     expect(job.status).to_have_text("FINISHED:ABORTED", timeout=JOB_PATIENCE)
@@ -171,6 +172,25 @@ def test_hung_server_reported_and_views_recover(
     expect(table.row(1)).to_contain_text("aborted")
     # FLARE counts a job as running until its processes have ended, which takes it up to a minute on a busy machine.
     expect(system.locator(".flw-elapsed").first).to_contain_text("no job is running", timeout=JOB_PATIENCE)
+    # A server that is killed loses the process of its job, which it lists as RUNNING for ever.
+    notebook.run_code(f"job = session.submit_job('{tmp_path / 'lasting'}')")
+    expect(table.row(1)).to_contain_text("running", timeout=JOB_PATIENCE)
+    table.row(1).locator(".flw-job-name").click()
+    opened = JobPanel(table.below)
+    opened.expect_status("RUNNING")
+    expect(system.locator(".flw-elapsed").first).to_contain_text("1 job running", timeout=JOB_PATIENCE)
+    federation.kill("server")
+    federation.bring_back("server")
+    expect(opened.status).to_have_text("LOST", timeout=JOB_PATIENCE)
+    expect(opened.live.locator(".flw-banner")).to_contain_text("the server no longer runs it")
+    expect(opened.grey_button("Abort")).to_have_attribute("title", re.compile("^no process runs it any more"))
+    expect(table.row(1)).to_contain_text("lost", timeout=JOB_PATIENCE)
+    expect(table.counts).to_contain_text("1 lost")
+    expect(table.counts).not_to_contain_text("running")
+    elapsed = opened.elapsed.inner_text()
+    expect(system.locator(".flw-banner")).to_contain_text("but no process runs it", timeout=JOB_PATIENCE)
+    assert opened.elapsed.inner_text() == elapsed
+    notebook.screenshot(notebook.page.locator(".jp-Notebook"), pictures and pictures / "lost-job.png")
 
 
 def test_hostile_real_job_name_is_escaped(notebook: NotebookPage, federation: LocalFederation, tmp_path: Path) -> None:

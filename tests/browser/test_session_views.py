@@ -62,11 +62,11 @@ def test_badge_shows_session_owner_and_state(bench, pictures):
     expect(panel.live.get_by_role("button")).to_have_count(0)
     bench.screenshot(bench.cell(1), pictures and pictures / "session-badge.png")
     bench.run_code("world.stop()")
-    expect(row).to_contain_text(re.compile(r"disconnected for \d+ s, reconnecting"))
+    expect(row).to_contain_text(re.compile(r"reconnecting for \d+ s"))
     expect(panel.spoken).to_have_text("ada@example.org: reconnecting")
     bench.screenshot(bench.cell(1), pictures and pictures / "session-lost.png")
     bench.run_code("world.manager.close_all()")
-    expect(panel.static).to_contain_text(re.compile(r"closed \d+ s ago"))
+    expect(panel.static).to_contain_text("closed")
     assert mime_types(bench.save(), 1) == [["text/html", "text/plain"]] * 2
 
 

@@ -47,7 +47,7 @@ def test_each_kind_of_failure_has_row() -> None:
 
 
 def test_each_check_of_kit_has_row() -> None:
-    rows = PAGE.partition("### What the check-up finds")[2].partition("\n## ")[0]
+    rows = PAGE.partition("### What the kit check finds")[2].partition("\n## ")[0]
     assert re.findall(r"^\| `([\w ]+)` \|", rows, re.MULTILINE) == [check.name for check in CHECKS] + list(
         kit_check._NETWORK_CHECKS
     )

@@ -22,6 +22,9 @@ from flare_widgets.errors import InvalidArgumentError
 from flare_widgets.federation import FederationError, LocalFederation, processes, startup
 from flare_widgets.monitoring import Monitor
 from flare_widgets.monitoring.job.format import describe
+from flare_widgets.monitoring.job.snapshot import JobSnapshot
+from flare_widgets.monitoring.job.state import MatrixCell
+from flare_widgets.monitoring.job.trouble import live_troubles
 
 psutil = pytest.importorskip("psutil")
 if importlib.util.find_spec("nvflare") is None:
@@ -136,6 +139,11 @@ def test_invalid_faults_are_refused(federation: LocalFederation) -> None:
     assert federation.states == before
 
 
+def newest_cell(snapshot: JobSnapshot, site: str) -> MatrixCell:
+    column = snapshot.columns[-1]
+    return snapshot.matrix(time.time(), (column,))[site][column]
+
+
 def test_paused_site_is_silent_and_recovers(federation: LocalFederation, session: Session, tmp_path: Path) -> None:
     job = session.submit_job(str(write_training_job(tmp_path, "paused", rounds=40, seconds=0.3)))
     monitor = Monitor(session)
@@ -151,6 +159,12 @@ def test_paused_site_is_silent_and_recovers(federation: LocalFederation, session
         assert children
         wait_until(lambda: {child.status() for child in children} == {psutil.STATUS_STOPPED}, 5)
         assert status(federation.states["site-2"].pid) != psutil.STATUS_STOPPED
+        # The round stalls: nobody promises an end of it any more, and the site is late before it counts as silent.
+        wait_until(lambda: watch.snapshot.remaining(time.time()) is None, 30)
+        wait_until(lambda: "lyon-1" in watch.snapshot.pending_sites(time.time()), 30)
+        wait_until(lambda: newest_cell(watch.snapshot, "lyon-1").state == "late", 40)
+        wait_until(lambda: "site-2 waiting for lyon-1" in describe(watch.snapshot, time.time()), 30)
+        assert live_troubles(watch.snapshot, time.time())
         wait_until(lambda: watch.snapshot.silent_sites == ("lyon-1",), 60)
         assert "silent: lyon-1" in describe(watch.snapshot, time.time()) or "lyon-1 silent" in describe(
             watch.snapshot, time.time()

@@ -1,4 +1,4 @@
-"""The check-up of a kit against real federations."""
+"""The check of a kit against real federations."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Promise:
 
 
 PROMISES = {
-    "01_quickstart": Promise(views=2),
+    "01_quickstart": Promise(views=1),
     "02_a_real_model": Promise(
         {
             "alone": (r"office-a alone reads (6|7)\d%", r"office-b alone reads (6|7)\d%"),
@@ -68,8 +68,8 @@ PROMISES = {
             "failure": (
                 r"FINISHED:EXECUTION_EXCEPTION",
                 # The line as the notebook counts it.
-                r"hospital-b failed in round 2, in client\.py line 12: ValueError: shapes \(10,2\) and \(3,\)",
-                r"Next: Correct client\.py line 12",
+                r"hospital-b failed in round 2, in line 12 of the cell: ValueError: shapes \(10,2\) and \(3,\)",
+                r"Next: Correct line 12 of the cell",
             ),
             "log": (r"\[hospital-b\] .*log\.txt in the folder of hospital-b\n(?s:.*)ValueError",),
             "components": (r"ERRORLOG_hospital-b",),

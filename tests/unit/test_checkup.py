@@ -1,4 +1,4 @@
-"""The check-up over the network: each step, the first that fails, and nothing left running."""
+"""The kit check over the network: each step, the first that fails, and nothing left running."""
 
 from __future__ import annotations
 

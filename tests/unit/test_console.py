@@ -127,19 +127,19 @@ def test_on_terminal_line_is_written_over(terminal: Callable[[int], Terminal]) -
     there = terminal(200)
     line = LiveLine(there.file)
     line.show(running(), T + 134)
-    assert there.screen().lines == [f"{HEAD}  {ROUND}  {METRIC}  2:14, about 1:26 left  {DOING}"]
+    assert there.screen().lines == [f"{HEAD}  {ROUND}  {METRIC}  2 min 14 s, about 1 min 26 s left  {DOING}"]
     line.show(submitted(scheduling=Scheduling(1, T)), T + 5)
-    assert there.screen().lines == ["hello-numpy 76b8d043  SUBMITTED  waiting for 0:05"]
+    assert there.screen().lines == ["hello-numpy 76b8d043  SUBMITTED  queued"]
     line.end_line()
     line.end_line()
     line.show(ended(), T)
     assert there.screen().lines == [
-        "hello-numpy 76b8d043  SUBMITTED  waiting for 0:05",
-        f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUNDS}  {METRIC}  3:30",
+        "hello-numpy 76b8d043  SUBMITTED  queued",
+        f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUNDS}  {METRIC}  3 min 30 s",
     ]
     line.clear()
     line.echo("the end")
-    assert there.screen().lines == ["hello-numpy 76b8d043  SUBMITTED  waiting for 0:05", "the end"]
+    assert there.screen().lines == ["hello-numpy 76b8d043  SUBMITTED  queued", "the end"]
     assert "\x1b" not in there.raw
 
 
@@ -164,7 +164,7 @@ def test_terminal_that_became_wider_is_used(terminal: Callable[[int], Terminal])
     assert display_width(there.screen().lines[0]) == 19
     fcntl.ioctl(there.ours, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
     line.show(ended(), T)
-    assert there.screen().lines == [f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUNDS}  {METRIC}  3:30"]
+    assert there.screen().lines == [f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUNDS}  {METRIC}  3 min 30 s"]
 
 
 def test_zero_width_terminal_uses_default_width(terminal: Callable[[int], Terminal]) -> None:
@@ -188,7 +188,7 @@ def test_non_terminal_gets_line_per_change() -> None:
     told = file.getvalue()
     assert "\r" not in told
     assert [line.split("  ")[:3] for line in told.splitlines()] == [
-        ["> hello-numpy 76b8d043", "SUBMITTED", "waiting for 0:00"],
+        ["> hello-numpy 76b8d043", "SUBMITTED", "queued"],
         ["> hello-numpy 76b8d043", "RUNNING", "round 6/10"],
         ["> hello-numpy 76b8d043", "RUNNING 6 s ago", "no connection, trying again (0)"],
         ["> hello-numpy 76b8d043", "RUNNING", "round 2/10"],
@@ -235,8 +235,8 @@ def test_line_goes_on_without_news(
     script(running())
     with pytest.raises(JobTimeout):
         watch_job(None, JOB, timeout=0.3, file=there.file)  # type: ignore[arg-type]
-    assert "2:14" in there.screen().raw
-    assert "2:16" in there.raw
+    assert "2 min 14 s" in there.screen().raw
+    assert "2 min 16 s" in there.raw
 
 
 def test_nothing_printed_before_first_facts(script: Callable[..., ScriptedWatch]) -> None:

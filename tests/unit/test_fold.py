@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -203,6 +204,77 @@ def test_zombie_is_suspected_only_after_while() -> None:
     ).is_zombie
 
 
+def test_zombie_is_certain_once_server_was_restarted() -> None:
+    meta = {"status": "RUNNING", "start_time": "2026-11-18T01:46:41+00:00"}
+    started = known(JobMeta(meta, T)).started_at
+    assert started is not None
+    asked = started + 60
+    lost = known(JobMeta(meta, T), ProcessPresence(True, started + 30), ProcessPresence(False, asked, started + 40))
+    assert lost.is_zombie
+    assert lost.elapsed(asked + 500) == 30  # its clock stopped when it was last seen
+    never_seen = known(JobMeta(meta, T), ProcessPresence(False, asked, started + 40))
+    assert never_seen.is_zombie
+    assert never_seen.elapsed(asked) is None
+
+
+def test_job_without_process_on_same_server_awaits_outcomes() -> None:
+    meta = {"status": "RUNNING", "start_time": "2026-11-18T01:46:41+00:00"}
+    started = known(JobMeta(meta, T)).started_at
+    assert started is not None
+    seen, gone = started + 30, started + 31 + ZOMBIE_AFTER
+    waiting = known(
+        JobMeta(meta, T), ProcessPresence(True, seen, started - 500), ProcessPresence(False, gone, started - 500)
+    )
+    assert (waiting.is_zombie, waiting.is_awaiting_outcomes) == (False, True)
+    assert waiting.elapsed(gone) == gone - started
+    ending = known(JobMeta(meta, T), ProcessPresence(True, seen, 1.0), ProcessPresence(False, seen + 5, 1.0))
+    assert (ending.is_zombie, ending.is_awaiting_outcomes) == (False, False)
+
+
+ROUNDS_OF_3 = (Round(0, T), Round(1, T + 3), Round(2, T + 6))
+
+
+def in_round_3(*tasks: SiteTask, sites: Sequence[str] = ("a", "b")) -> JobSnapshot:
+    """In the third round, that began at T + 6; rounds and tasks took 3 and 2 seconds."""
+    meta = {"status": "RUNNING", "job_deploy_detail": [f"{site}: OK" for site in sites]}
+    before = [
+        SiteTask(f"{site}-{n}", site, "train", n, T + 3 * n + 0.5, T + 3 * n + 2.5, "OK")
+        for n in range(2)
+        for site in ("a", "b")
+    ]
+    return known(JobMeta(meta, T), Workflow("", total_rounds=8), *ROUNDS_OF_3, *before, *tasks)
+
+
+A_IS_DONE = SiteTask("a-2", "a", "train", 2, T + 6.5, T + 8.5, "OK")
+
+
+def test_site_that_has_not_fetched_its_task_becomes_late() -> None:
+    this = in_round_3(A_IS_DONE)
+    column = this.columns[-1]
+    assert this.pending_sites(T + 9) == ("b",)
+    # As long as one that works: twelve seconds, and the half second that it usually takes to fetch it.
+    assert this.site_states(T + 18.5)["b"] == MatrixCell("waiting", T + 6, "", column)
+    assert this.site_states(T + 18.6)["b"] == MatrixCell("late", T + 6, "", column, is_fetched=False)
+    assert this.matrix(T + 18.6)["b"][column].state == "late"
+    assert in_round_3(SiteTask("b-2", "b", "train", 2, T + 6.5)).site_states(T + 18.6)["b"].state == "late"
+
+
+def test_site_that_is_not_chosen_is_never_late() -> None:
+    sampled = in_round_3(A_IS_DONE, sites=("a", "b", "c"))
+    assert sampled.site_states(T + 500)["c"].state == "waiting"
+    odd = in_round_3(A_IS_DONE, SiteTask("c-1", "c", "train", 1, T + 3.5, T + 5, "OK"), sites=("a", "b", "c"))
+    assert odd.pending_sites(T + 500) == ()
+    assert odd.site_states(T + 500)["b"].state == "waiting"
+
+
+def test_no_estimate_in_round_that_lasts_three_times_as_long() -> None:
+    this = in_round_3(A_IS_DONE)
+    assert this.remaining(T + 15) is not None
+    assert this.remaining(T + 15.1) is None
+    assert not this.is_round_late(T + 19)
+    assert this.is_round_late(T + 19.1)
+
+
 def test_why_job_waits() -> None:
     submitted = {"status": "SUBMITTED", "submit_time": T}
     assert known(JobMeta(submitted, T)).waiting_reason(T + SCHEDULER_IDLE_AFTER_S) == ""
@@ -283,7 +355,8 @@ def test_rounds_begun_and_what_remains() -> None:
     assert this.round_end(this.rounds[0]) == T + 10
     assert this.round_end(this.rounds[2]) is None
     assert this.remaining(T + 24) == 10 + 6
-    assert this.remaining(T + 500) == 10
+    assert this.remaining(T + 50) == 10
+    assert this.remaining(T + 51) is None  # nobody knows when a round ends that lasts three times as long as usual
     assert known(status, Round(0, T)).remaining(T) is None
 
 

@@ -150,7 +150,7 @@ def test_last_known_state_shown_with_age(
     assert asked(server, "get_job_meta") == 1
     assert repr(job) == f"<Job {IDS[0]} hello SUBMITTED, 0 s ago>"
     now = time.time()
-    for later, age in ((30, "30 s"), (300, "5 min"), (8000, "2 h"), (200000, "2 days"), (-50, "0 s")):
+    for later, age in ((30, "30 s"), (300, "5 min"), (8000, "2 h 13 min"), (200000, "2 days"), (-50, "0 s")):
         monkeypatch.setattr(time, "time", lambda later=later: now + later)
         assert repr(job).endswith(f" SUBMITTED, {age} ago>")
     monkeypatch.undo()

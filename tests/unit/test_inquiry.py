@@ -30,7 +30,7 @@ def known(meta: dict[str, object]) -> JobSnapshot:
 
 def test_only_stalled_job_triggers_inquiry() -> None:
     late = SiteTask("b", "site-2", "train", 1, NOW - 500)
-    rounds = (Round(0, NOW - 520), Round(1, NOW - 510))
+    rounds = (Round(0, NOW - 520), Round(1, NOW - 5))
     done = SiteTask("a", "site-1", "train", 0, NOW - 520, NOW - 511, "OK")
     running = replace(known(RUNNING), rounds=rounds, tasks=(done,))
     assert not stall_check.is_due(running, NOW)

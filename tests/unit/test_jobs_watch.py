@@ -12,6 +12,7 @@ import pytest
 from scripted_session import ScriptedSession
 
 from flare_widgets.api import SessionState
+from flare_widgets.api.models import JobInfo, ServerInfo, SystemInfo
 from flare_widgets.errors import AuthorizationError, NoConnection, SessionClosed
 from flare_widgets.monitoring import Monitor, WatchState
 from flare_widgets.monitoring.callbacks import CallbackPool
@@ -232,3 +233,44 @@ def test_many_jobs_listed_few_asked_singly():
     assert command.line.split() == ["list_jobs", "-d", "-r", "-m", "30"]
     asked = next(watching._poll_metas(["x"], 1000))
     assert [command.line for command in asked] == ["get_job_meta x"]
+
+
+def test_job_whose_process_was_lost_is_listed_as_lost():
+    session = ScriptedSession("a", "b")
+    session.answers["list_jobs"] = lambda _: [entry(job, "RUNNING", duration="0:01:00") for job in session.metas]
+    jobs = watching.WatchedJobList(session, lambda: None)
+    jobs.watches = [watching.JobsWatch(jobs, CallbackPool())]
+
+    def look(now):
+        jobs.run_once(now, paused=False, clock_offset=0.0)
+        return {job.job_id: job for job in jobs.snapshot.jobs}
+
+    started = time.time() - 500
+    session.answers["check_status"] = lambda _: SystemInfo(
+        ServerInfo("started", started), [], [JobInfo(job, "app") for job in sorted(session.running)]
+    )
+    look(0.0)
+    assert not any(job.is_lost for job in look(3.0).values())
+    # The server was killed and is back; it has one of the two again, for all it says.
+    session.running.remove("a")
+    started = time.time() - 5
+    look(20.0)
+    found = look(24.0)
+    assert (found["a"].is_lost, found["b"].is_lost) == (True, False)
+    assert found["a"].started_at is None  # nothing counts on
+    assert found["a"].duration == pytest.approx(60, abs=5)
+    assert jobs.snapshot.counts() == {"running": 1, "waiting": 0, "lost": 1, "ended": 0}
+    assert jobs.update_progress({"a": "round 3/8", "b": "round 4/8"})
+    assert [job.progress for job in sorted(jobs.snapshot.jobs, key=lambda job: job.job_id)] == ["", "round 4/8"]
+
+
+def test_job_without_process_on_the_same_server_is_not_lost():
+    session = ScriptedSession("a")
+    session.running.clear()
+    session.answers["list_jobs"] = lambda _: [entry("a", "RUNNING", duration="0:01:00")]
+    session.answers["check_status"] = lambda _: SystemInfo(ServerInfo("started", time.time() - 500), [], [])
+    jobs = watching.WatchedJobList(session, lambda: None)
+    jobs.watches = [watching.JobsWatch(jobs, CallbackPool())]
+    for now in (0.0, 3.0, 20.0, 24.0, 60.0, 64.0):
+        jobs.run_once(now, paused=False, clock_offset=0.0)
+    assert not jobs.snapshot.jobs[0].is_lost

@@ -1,4 +1,4 @@
-"""The check-up of a kit without a network: it goes on where loading stops, by the same rules."""
+"""The check of a kit without a network: it goes on where loading stops, by the same rules."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def test_slow_call_shows_progress_until_done(said: list[str]) -> None:
     threading.Timer(0.5, done.set).start()
     assert run_with_progress("restarting", lambda x, y: done.wait(10) and x + y, 1, y=2) == 3
     assert said[0] == "restarting: 0 s"
-    assert re.fullmatch(r"restarting: done after 0\.\d s", said[-1])
+    assert re.fullmatch(r"restarting: done after 0 s", said[-1])
 
 
 def test_steps_share_one_line(said: list[str]) -> None:
@@ -58,7 +58,7 @@ def test_steps_share_one_line(said: list[str]) -> None:
     with pytest.raises(TimeoutError):
         run_step(progress, "submitting", fail)
     assert said[0] == "making the job: 0 s"
-    assert re.fullmatch(r"submitting: failed after 0\.\d s", said[-1])
+    assert re.fullmatch(r"submitting: failed after 0 s", said[-1])
 
 
 def test_transfer_tells_time_of_silent_server(said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +69,7 @@ def test_transfer_tells_time_of_silent_server(said: list[str], monkeypatch: pyte
         tell(1500, 1500)
     assert said == [
         "submitting the job 1.5 kB of 1.5 kB",
-        "submitting the job 1.5 kB of 1.5 kB: 2 s",
+        "submitting the job 1.5 kB of 1.5 kB: 1 s",
         "submitting the job 1.5 kB of 1.5 kB: 12 s",
     ]
 
@@ -86,7 +86,7 @@ def test_callee_error_reaches_caller(said: list[str]) -> None:
 
     with pytest.raises(TimeoutError, match="it is not back"):
         run_with_progress("restarting", fail)
-    assert re.fullmatch(r"restarting: failed after 0\.\d s", said[-1])
+    assert re.fullmatch(r"restarting: failed after 0 s", said[-1])
 
 
 def test_interrupt_leaves_at_once(said: list[str]) -> None:

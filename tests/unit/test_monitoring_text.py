@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flare_widgets.monitoring.diagnosis import Failure
-from flare_widgets.monitoring.job.format import describe, live_metrics_note, metrics_without_first_round, waiting_note
+from flare_widgets.monitoring.job.format import describe, live_metrics_note, metrics_without_first_round
 from flare_widgets.monitoring.job.model import (
     RANK_GLOBAL,
     RANK_RECORD,
@@ -29,6 +29,7 @@ from flare_widgets.monitoring.job.model import (
 )
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.monitoring.job.summary import MAX_SITES, summarize
+from flare_widgets.monitoring.job.trouble import live_troubles, waiting_note
 
 T = 1_795_000_000.0
 JOB = "76b8d043-5f0e-4c7e-9f61-0d3c5f2f8a11"
@@ -76,8 +77,8 @@ HEAD = "hello-numpy 76b8d043  RUNNING"
 ROUND = "round 6/10"
 ROUNDS = "6/10 rounds"
 METRIC = "accuracy 0.607"
-TIMES = "2:14, about 1:26 left"
-DOING = "hospital-a train, hospital-b done"
+TIMES = "2 min 14 s, about 1 min 26 s left"
+DOING = "hospital-a train, hospital-b waiting for hospital-a"
 
 
 def failure(sentence: str, next_step: str = "") -> Failure:
@@ -104,18 +105,22 @@ def many(count: int, **words: str) -> JobSnapshot:
     [
         (JobSnapshot(JOB), "job 76b8d043  UNKNOWN"),
         # before it runs
-        (submitted(), "hello-numpy 76b8d043  SUBMITTED  waiting for 2:14: the server has not tried to start it yet"),
-        (submitted(scheduling=Scheduling(1, T)), "hello-numpy 76b8d043  SUBMITTED  waiting for 2:14"),
+        (
+            submitted(),
+            "hello-numpy 76b8d043  SUBMITTED  waiting for 2 min 14 s: the server has not tried to start it yet",
+        ),
+        (submitted(scheduling=Scheduling(1, T)), "hello-numpy 76b8d043  SUBMITTED  waiting for 2 min 14 s"),
         (
             submitted(scheduling=Scheduling(3, T + 9, "connected sites (2) < min_sites (5)")),
-            "hello-numpy 76b8d043  SUBMITTED  waiting for 2:14: connected sites (2) < min_sites (5), tried 3 times",
+            "hello-numpy 76b8d043  SUBMITTED  waiting for 2 min 14 s: connected sites (2) < min_sites (5), "
+            "tried 3 times",
         ),
         # while it does
         (running(), f"{HEAD}  {ROUND}  {METRIC}  {TIMES}  {DOING}"),
-        (running(workflows=()), f"{HEAD}  round 6  {METRIC}  2:14  {DOING}"),
+        (running(workflows=()), f"{HEAD}  round 6  {METRIC}  2 min 14 s  {DOING}"),
         (
             running(workflows=(Workflow("", total_rounds=6),)),
-            f"{HEAD}  round 6/6  {METRIC}  2:14, about 0:06 left  {DOING}",
+            f"{HEAD}  round 6/6  {METRIC}  2 min 14 s, about 6 s left  {DOING}",
         ),
         (running(best=BestRound(2, 0.7)), f"{HEAD}  {ROUND}  {METRIC} (best 0.700 in round 3)  {TIMES}  {DOING}"),
         # The server's log has the mean of a round only where it is the best so far.
@@ -143,12 +148,12 @@ def many(count: int, **words: str) -> JobSnapshot:
                 activity=(SiteActivity("hospital-a", ("train",), T + 130), SiteActivity("hospital-b", (), T + 130)),
                 freshness=(Freshness("rounds", None, "not permitted: lead may not", T + 100),),
             ),
-            f"{HEAD}  2:14  hospital-a train, hospital-b waiting  rounds not known (not permitted: lead may not)",
+            f"{HEAD}  2 min 14 s  hospital-a train, hospital-b waiting  rounds not known (not permitted: lead may not)",
         ),
-        (running(rounds=(), tasks=(), metrics=()), f"{HEAD}  2:14  hospital-a deployed, hospital-b deployed"),
+        (running(rounds=(), tasks=(), metrics=()), f"{HEAD}  2 min 14 s  hospital-a deployed, hospital-b deployed"),
         (
             running(rounds=(), metrics=(), tasks=(task("hospital-a", None, 3), task("hospital-b", None, 3, 9, "OK"))),
-            f"{HEAD}  train  2:14  hospital-a late (2:11), hospital-b done",
+            f"{HEAD}  train  2 min 14 s  hospital-a late (2 min 11 s), hospital-b waiting for hospital-a",
         ),
         # many sites
         (many(8, site_01="done", site_02="done"), f"{HEAD}  {ROUND}  {METRIC}  {TIMES}  2 done, 6 working"),
@@ -163,42 +168,43 @@ def many(count: int, **words: str) -> JobSnapshot:
         # trouble
         (
             running(trouble="no connection to server:8002, trying again (3)", facts_at=T + 92),
-            f"{HEAD} 42 s ago  no connection to server:8002, trying again (3)  {ROUND}  {METRIC}  1:32  {DOING}",
+            f"{HEAD} 42 s ago  no connection to server:8002, trying again (3)  {ROUND}  {METRIC}  1 min 32 s  {DOING}",
         ),
         (
             running(running_seen_at=T + 60, absent_seen_at=T + 130),
-            f"{HEAD}  the server no longer runs it (was it restarted?), so it will not end by itself  "
-            f"{ROUND}  {METRIC}  {DOING}",
+            "hello-numpy 76b8d043  LOST  the server no longer runs it (was it restarted?), "
+            f"so it will not end by itself  {ROUND}  {METRIC}  2 min 10 s  {DOING}",
         ),
         (
             running(
                 activity=(SiteActivity("hospital-a", last_seen=T + 90), SiteActivity("hospital-b", last_seen=T + 125)),
                 freshness=(Freshness("system", T + 130),),
             ),
-            f"{HEAD}  {ROUND}  {METRIC}  {TIMES}  hospital-a silent for 40 s, hospital-b done",
+            f"{HEAD}  {ROUND}  {METRIC}  2 min 14 s  hospital-a silent for 44 s, hospital-b waiting for hospital-a",
         ),
         (
             running(freshness=(Freshness("rounds", T + 100, "no answer", T + 110),)),
             f"{HEAD}  {ROUND}  {METRIC}  {TIMES}  {DOING}  rounds as of 34 s ago (no answer)",
         ),
         # at the end
-        (ended(), f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUNDS}  {METRIC}  3:30"),
+        (ended(), f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUNDS}  {METRIC}  3 min 30 s"),
         (
             ended("FINISHED:EXECUTION_EXCEPTION", failure=failure("hospital-a failed: no data")),
             f"hello-numpy 76b8d043  FINISHED:EXECUTION_EXCEPTION  hospital-a failed: no data  5/10 rounds  {METRIC}  "
-            "3:30  hospital-a failed",
+            "3 min 30 s  hospital-a failed",
         ),
         (
             ended(freshness=(Freshness("metrics", None, "none kept", T), Freshness("activity", T, "x", T + 1))),
-            f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUNDS}  {METRIC}  3:30  other metrics not known (none kept)",
+            f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUNDS}  {METRIC}  3 min 30 s  "
+            "other metrics not known (none kept)",
         ),
         (
             ended(metrics=(), freshness=(Freshness("metrics", None, "none kept", T),)),
-            f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUNDS}  3:30  metrics not known (none kept)",
+            f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUNDS}  3 min 30 s  metrics not known (none kept)",
         ),
         (
             ended("FINISHED:ABORTED", freshness=(Freshness("failure", None, "no log", T),)),
-            f"hello-numpy 76b8d043  FINISHED:ABORTED  5/10 rounds  {METRIC}  3:30  "
+            f"hello-numpy 76b8d043  FINISHED:ABORTED  5/10 rounds  {METRIC}  3 min 30 s  "
             "cause of the failure not known (no log)",
         ),
     ],
@@ -209,7 +215,9 @@ def test_line(snapshot: JobSnapshot, line: str) -> None:
 
 def test_late_site_is_named_with_delay() -> None:
     slow = running(tasks=(*(t for t in running().tasks if t.round != 5), task("hospital-a", 5, 120)))
-    assert describe(slow, T + 120 + 61).endswith("hospital-a late (1:01), hospital-b waiting")
+    assert describe(slow, T + 120 + 61).endswith(
+        "hospital-a late (1 min 1 s), hospital-b has not fetched its task for 1 min 1 s"
+    )
 
 
 def test_print_is_line_of_now() -> None:
@@ -235,7 +243,7 @@ def test_summary_of_job_that_completed() -> None:
         best=BestRound(7, 0.62),
     )
     assert summarize(snapshot, T).splitlines() == [
-        "hello-numpy 76b8d043  FINISHED:COMPLETED after 3:30",
+        "hello-numpy 76b8d043  FINISHED:COMPLETED after 3 min 30 s",
         "10 of 10 rounds, the best was round 8 with accuracy 0.620",
         "",
         "round 10               accuracy  a loss",
@@ -253,7 +261,7 @@ def test_summary_gives_rounds_when_they_differ() -> None:
         freshness=(Freshness("metrics", None, "the job does not record metrics", T),),
     )
     assert summarize(snapshot, T).splitlines() == [
-        "hello-numpy 76b8d043  FINISHED:COMPLETED after 3:30",
+        "hello-numpy 76b8d043  FINISHED:COMPLETED after 3 min 30 s",
         "6 of 10 rounds",
         "",
         "                                  loss",
@@ -275,7 +283,7 @@ def test_summary_of_job_that_failed() -> None:
         freshness=(Freshness("rounds", None, "no answer: gone", T), Freshness("metrics", None, "none kept", T)),
     )
     assert summarize(snapshot, T).splitlines() == [
-        "hello-numpy 76b8d043  FINISHED:EXECUTION_EXCEPTION after 3:30",
+        "hello-numpy 76b8d043  FINISHED:EXECUTION_EXCEPTION after 3 min 30 s",
         "hospital-a failed in round 1: ValueError: x",
         "Next: mend client.py and submit again.",
         "hospital-b did not accept the job: No space left on device",
@@ -288,11 +296,11 @@ def test_summary_of_job_that_failed() -> None:
 def test_summary_of_unfinished_job() -> None:
     assert summarize(submitted(scheduling=Scheduling(1, T, "no sites")), T + 60).splitlines() == [
         "hello-numpy 76b8d043  SUBMITTED",
-        "waiting for 1:00: no sites",
+        "waiting for 1 min: no sites",
     ]
     cut_off = running(trouble="no connection", metrics=(), best=None)
     assert summarize(cut_off, T + 170).splitlines() == [
-        "hello-numpy 76b8d043  RUNNING for 2:14",
+        "hello-numpy 76b8d043  RUNNING for 2 min 14 s",
         "round 6 of 10",
         "no connection; last update 36 s ago",
     ]
@@ -336,6 +344,39 @@ def test_hostile_input_is_safe_in_terminal(hostile: str, status: str | None) -> 
     assert len(line) < 2000
     assert all(part.isprintable() for part in summarize(snapshot, T + 5).split("\n"))
     assert len(summarize(snapshot, T + 5)) < 6000
+
+
+def test_troubles_are_told_with_their_own_clock() -> None:
+    stalled = running(tasks=tuple(t for t in running().tasks if (t.site, t.round) != ("hospital-a", 5)))
+    assert live_troubles(running(), T + 134) == []
+    assert live_troubles(submitted(), T + 10) == []
+    (waiting,) = live_troubles(submitted(), T + 11)
+    assert waiting.text_at(T + 15) == "waiting for 15 s"
+    (unfetched,) = live_troubles(stalled, T + 120 + 58)
+    assert unfetched.text_at(T + 120 + 60) == "hospital-a has not fetched its task for 1 min"
+    slow = running(tasks=tuple(t for t in running().tasks if t.round != 5), sites=())
+    assert [text.text_at(T + 190) for text in live_troubles(slow, T + 190)] == [
+        "hospital-a and hospital-b have not fetched their tasks for up to 1 min 10 s"
+    ]
+    alone = running(tasks=(), sites=())
+    assert [text.text_at(T + 190) for text in live_troubles(alone, T + 190)] == [
+        "round 6 has lasted 1 min 10 s; those before took 20 s"
+    ]
+
+
+def test_server_that_waits_for_outcomes_is_told() -> None:
+    gone = running(
+        running_seen_at=T + 60,
+        absent_seen_at=T + 134,
+        server_started_at=T - 99,
+        activity=(SiteActivity("hospital-a", last_seen=T + 90), SiteActivity("hospital-b", last_seen=T + 130)),
+        freshness=(Freshness("system", T + 130),),
+    )
+    told, _ = live_troubles(gone, T + 134)
+    assert told.text_at(T + 134) == (
+        "it has ended on the server, which waits for the outcome of hospital-a, up to 15 minutes by default"
+    )
+    assert "RUNNING" in describe(gone, T + 134)
 
 
 # -- which metrics are live ------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from flare_widgets.errors import AuthorizationError, InternalError, NoConnection
 from flare_widgets.monitoring.job.updates import ListedStatus
 from flare_widgets.monitoring.job.watched_job import WatchedJob
 from flare_widgets.monitoring.polling.batch_status import BatchStatusPoll
-from flare_widgets.monitoring.polling.pending import PendingPoll, disconnect_reason, retry_message
+from flare_widgets.monitoring.polling.pending import PendingPoll, describe_retry, find_disconnect
 from flare_widgets.monitoring.polling.poller import INTERNAL_ERROR_DELAY_S, Poller
 
 
@@ -266,18 +266,24 @@ def test_shared_list_outlives_job_that_leaves() -> None:
         (InternalError("\x1b[31mred"), "\N{REPLACEMENT CHARACTER}[31mred, trying again (3)"),
     ],
 )
-def test_retry_message_has_reason_and_count(error: Exception, message: str) -> None:
-    assert retry_message("fl:8002", error, 3) == message  # type: ignore[arg-type]
+def test_retry_has_reason_count_and_label(error: Exception, message: str) -> None:
+    problem = describe_retry("fl:8002", error, 3)  # type: ignore[arg-type]
+    assert problem.message == message
+    assert problem.label == ("reconnecting (3)" if isinstance(error, NoConnection) else "no answer (3)")
 
 
-def test_disconnect_reason_while_reconnecting_has_no_count() -> None:
+def test_disconnect_while_reconnecting_has_no_count() -> None:
     session = ScriptedSession()
-    assert disconnect_reason(session) == ""
+    assert find_disconnect(session) is None
     session.state = SessionState.RECONNECTING
-    assert disconnect_reason(session) == "no connection to server:8002, trying again"
+    problem = find_disconnect(session)
+    assert problem is not None
+    assert (problem.message, problem.label) == ("no connection to server:8002, trying again", "reconnecting")
 
 
-def test_disconnect_reason_of_silent_server_has_seconds() -> None:
+def test_silent_server_is_told_without_second_clock() -> None:
     session = ScriptedSession()
     session.silence = 4.2
-    assert disconnect_reason(session) == "server:8002 has not answered for 4 s"
+    problem = find_disconnect(session)
+    assert problem is not None
+    assert (problem.message, problem.label) == ("server:8002 does not answer", "no answer")

@@ -118,10 +118,14 @@ def test_site_details_keep_missing_reasons() -> None:
 
 def test_trouble_freezes_ages_until_next_answer() -> None:
     lost = apply_system_updates(
-        EMPTY, [connected("a"), ConnectionProblem("no connection to server:8002, trying again (1)", T + 5)]
+        EMPTY,
+        [
+            connected("a"),
+            ConnectionProblem("no connection to server:8002, trying again (1)", T + 5, "reconnecting (1)"),
+        ],
     )
     assert problems(lost, T + 100) == ["no connection to server:8002, trying again (1)"]
-    assert "not reachable, last seen 100 s ago" in describe_system(lost, T + 100)
+    assert "reconnecting (1), last seen 1 min 40 s ago" in describe_system(lost, T + 100)
     assert apply_system_updates(lost, [connected("a", at=T + 101)]).trouble == ""
 
 
@@ -202,26 +206,52 @@ def test_view_model_ages_silence_without_poll() -> None:
     assert row.last_seen.text_at(T + 23) == ""
     (problem,) = system.problems
     assert problem.text_at(T + 22) == ""
-    assert problem.text_at(T + 400).startswith("site-1 has been silent for 6 min")
+    assert problem.text_at(T + 400).startswith("site-1 has been silent for 6 min 43 s")
     assert [system.freshness.text_at(at) for at in (T + 5, T + 6)] == ["updated 5 s ago", "! last seen 6 s ago"]
 
 
 def test_view_model_freezes_sites_while_disconnected() -> None:
     snapshot = SystemSnapshot(
-        "server:8002", sites=(Site("site-1", last_seen=T - 3),), facts_at=T, trouble="no connection"
+        "server:8002",
+        sites=(Site("site-1", last_seen=T - 3),),
+        facts_at=T,
+        trouble="no connection",
+        trouble_label="reconnecting (4)",
     )
     system = build_view_model(snapshot)
     server, site = system.rows
-    assert (server.state.text_at(T + 100), server.state.severity_at(T)) == ("not reachable, last seen 100 s ago", "bad")
-    assert (site.state.text_at(T + 100), site.state.severity_at(T + 100)) == ("connected", "good")
+    assert server.state.text_at(T + 100) == "reconnecting (4), last seen 1 min 40 s ago"
+    assert server.state.severity_at(T) == "warn"
+    assert (site.state.text_at(T + 100), site.state.severity_at(T + 100)) == ("last known: connected", "unknown")
+    assert site.last_seen.text_at(T + 100) == ""
     assert [text for problem in system.problems if (text := problem.text_at(T + 100))] == ["no connection"]
-    assert (system.is_lost, system.state.text_at(T)) == (True, "connected")
+    assert (system.state.text_at(T), system.state.severity_at(T)) == ("reconnecting (4)", "warn")
+
+
+def test_server_is_not_connected_while_unknown() -> None:
+    system = build_view_model(SystemSnapshot("server:8002", facts_at=T))
+    for state in (system.state, system.rows[0].state):
+        assert (state.text_at(T + 5), state.severity_at(T + 5)) == ("connected", "good")
+        assert (state.text_at(T + 6).partition(",")[0], state.severity_at(T + 6)) == ("no answer", "warn")
+
+
+def test_paused_system_counts_nothing_but_its_age() -> None:
+    snapshot = SystemSnapshot("server:8002", sites=(Site("site-1", last_seen=T - 3),), facts_at=T)
+    paused = build_view_model(snapshot, is_paused=True)
+    server, site = paused.rows
+    later = T + 65
+    assert (server.state.text_at(later), server.state.severity_at(later)) == ("connected", "good")
+    assert (site.state.text_at(later), site.last_seen.text_at(later)) == ("connected", "last seen 3 s ago")
+    assert [problem.text_at(later) for problem in paused.problems] == [""]
+    assert paused.state.text_at(later) == "connected"
+    assert paused.freshness.text_at(later) == "paused while out of sight, updated 1 min 5 s ago"
+    assert paused.freshness.severity_at(later) == ""
 
 
 @pytest.mark.parametrize(
     ("site", "state", "severity"),
     [
-        (Site("a", connected=False, last_seen=T - 700), "not connected, last seen 11 min ago", "bad"),
+        (Site("a", connected=False, last_seen=T - 700), "not connected, last seen 11 min 40 s ago", "bad"),
         (Site("a", connected=False), "not connected", "bad"),
         (Site("a", connected=False, disabled=True), "disabled", "warn"),
         (Site("a", last_seen=T - 25), "connected", "good"),

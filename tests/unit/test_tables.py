@@ -34,7 +34,8 @@ def test_job_table_prints_and_stays_list() -> None:
         "FINISHED:COMPLETED",
         "2026-11-23",
         "22:40:03",
-        "0:00:15",
+        "15",
+        "s",
         "default",
         "76b8d043",
     ]

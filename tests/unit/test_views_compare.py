@@ -70,7 +70,7 @@ def test_table():
         "FedAvg",
         "–",
         "3/3",
-        "1:01",
+        "1 min 1 s",
         "0.800 (round 2)",
         "1.000 (round 2)",
     ]

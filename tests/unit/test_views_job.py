@@ -58,7 +58,7 @@ def test_browser_state_has_keys_and_time():
     state = view.get_state(["view_model", "label", "sent_at", "actions"])
     written = json.loads(json.dumps(state["view_model"]))
     assert written == json.loads(json.dumps(build_view_model(RUNNING, state["sent_at"]).to_json()))
-    assert written["elapsed"] == [{"text": ["", " elapsed"], "moment": 101.0, "as_duration": True}]
+    assert written["elapsed"] == [{"text": ["", " elapsed"], "moment": 101.0}]
     assert state["label"] == describe(RUNNING, state["sent_at"])
     assert before <= state["sent_at"] <= time.time()
     assert state["actions"] == []
@@ -314,6 +314,21 @@ class TestActions:
             "abort": "",
             "delete": "only a job that has ended can be deleted while it is RUNNING",
         }
+
+    def test_lost_job_can_only_be_cloned(self, session):
+        lost = replace(RUNNING, absent_seen_at=200.0, server_started_at=150.0)
+        reasons = {name: one["disabled_reason"] for name, one in by_name(JobView(FakeWatch(lost), session)).items()}
+        assert reasons["clone"] == ""
+        assert reasons["abort"] == "no process runs it any more: clone it to run it again"
+        assert reasons["download"] == reasons["delete"]
+        assert "the server still lists it as RUNNING" in reasons["delete"]
+
+    def test_nothing_is_offered_while_server_does_not_answer(self, session):
+        cut = replace(RUNNING, trouble="no connection", trouble_label="reconnecting (2)")
+        view = by_name(JobView(FakeWatch(cut), session))
+        assert {view[name]["disabled_reason"] for name in ("abort", "clone")} == {"the server does not answer now"}
+        unwatched = replace(cut, trouble="your callback raised", trouble_label="not monitored")
+        assert by_name(JobView(FakeWatch(unwatched), session))["abort"]["disabled_reason"] == ""
 
     def test_what_ended_job_offers(self, session):
         view = JobView(FakeWatch(COMPLETED), session)

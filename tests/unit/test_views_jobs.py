@@ -225,7 +225,7 @@ def test_text_says_what_and_when():
     lines = jobs_table(JobsSnapshot((RUNNING, ENDED), NOW)).to_text().splitlines()
     assert lines[1].startswith("hello  RUNNING ")
     assert lines[1].split()[-1] == "aaaaaaaa"
-    assert "0:00:50" in lines[1]
+    assert "50 s" in lines[1]
     assert lines[-1].startswith("2 jobs (1 running, 1 ended), as of 20")
 
 
@@ -256,3 +256,28 @@ def test_hostile_jobs_are_only_text(field):
     assert page.tags <= {"table", "thead", "tbody", "tr", "th", "td"}
     assert page.attributes <= {"class", "scope", "style", "title", "colspan"}
     assert "<script>alert(1)</script>" in page.words
+
+
+def test_lost_job_is_shown_as_such():
+    lost = replace(RUNNING, is_lost=True, started_at=None, duration=30.0)
+    view = JobsView(FakeMonitor(lost))
+    row = view._row_json(lost)
+    assert (row["category"], row["status_text"]) == ("lost", "lost")
+    assert "is_lost" not in row
+    text = jobs_table(JobsSnapshot((lost,), NOW)).to_text()
+    assert "LOST" in text
+    assert "30 s" in text
+    assert "1 jobs" not in text
+    assert "1 job (1 lost)" in text
+
+
+def test_paused_view_says_so_until_the_next_answer():
+    monitor = FakeMonitor(RUNNING)
+    view = JobsView(monitor)
+    wait_until(lambda: not view.is_paused)
+    view._on_visibility_change(False)
+    wait_until(lambda: view.is_paused)
+    view._on_visibility_change(True)
+    assert view.is_paused  # what it shows is as old as before
+    monitor.learn(RUNNING, facts_at=time.time() + 1)
+    wait_until(lambda: not view.is_paused)

@@ -102,7 +102,7 @@ def test_executed_notebook_keeps_static_form(execute):
     (place, static), ended, after = execute("view = show_job(watch)", "watch.end()", "1 + 1")
     assert place.data == EMPTY_PLACE
     assert forms(static) == {"text/plain", "text/html"}
-    assert static.data["text/plain"] == "hello-numpy 76b8d043  FINISHED:COMPLETED  0:49"
+    assert static.data["text/plain"] == "hello-numpy 76b8d043  FINISHED:COMPLETED  49 s"
     assert "FINISHED:COMPLETED" in static.data["text/html"]
     assert ended == []
     assert after[0].data["text/plain"] == "2"
@@ -126,7 +126,7 @@ def test_static_form_stands_beside_live_view(execute):
 def test_ended_view_of_person_stays_live_beside_its_end(execute):
     (live, static), _, (static_id,) = execute(PERSON + "view = show_job(watch)", "watch.end()", "print(view.static_id)")
     assert forms(live) == {"text/plain", "text/html", WIDGET}
-    assert static.data["text/plain"] == "hello-numpy 76b8d043  FINISHED:COMPLETED  0:49"
+    assert static.data["text/plain"] == "hello-numpy 76b8d043  FINISHED:COMPLETED  49 s"
     assert f"flw-drawn-{static_id.text.strip()}" in static.data["text/html"]
 
 

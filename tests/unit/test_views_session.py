@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from datetime import timedelta
 from types import SimpleNamespace
@@ -98,7 +99,8 @@ class TestBadge:
             badge = SessionBadge(session)
             assert badge.sessions[0]["state"] == "ready"
         wait_until(lambda: badge.sessions[0]["state"] == "reconnecting")
-        assert "disconnected for" in badge.label
+        assert "reconnecting for" in badge.label
+        assert badge.sessions[0]["trouble"].startswith(f"no connection to 127.0.0.1:{port}, trying again")
         with server.running(port):
             wait_until(lambda: badge.sessions[0]["state"] == "ready")
             session.close()
@@ -109,8 +111,8 @@ class TestBadge:
         assert replaced == []
         session.close()
         wait_until(lambda: replaced)
-        assert "closed 0 s ago: it was closed" in replaced[0]["text/plain"]
-        assert "it was closed" in replaced[0]["text/html"]
+        assert replaced[0]["text/plain"].endswith("  closed")
+        assert re.search(r"</span> closed</span>", replaced[0]["text/html"])
         assert badge.sessions[0]["state"] == "closed"
 
     def test_closed_session_badge_is_static(self, replaced):
@@ -137,17 +139,22 @@ class TestBadge:
 @pytest.mark.parametrize(
     ("state", "after", "text", "severity"),
     [
-        ("ready", 7300, "ready for 2 h", "good"),
-        ("reconnecting", 12, "disconnected for 12 s, reconnecting: reset", "warn"),
-        ("connecting", 1, "connecting for 1 s: reset", "unknown"),
+        ("ready", 7300, "ready for 2 h 1 min", "good"),
+        ("reconnecting", 12, "reconnecting for 12 s", "warn"),
+        ("connecting", 1, "connecting for 1 s", "unknown"),
         ("expired", 2000, "idle; logs in again at the next command", "unknown"),
-        ("closed", 60, "closed 60 s ago: reset", "bad"),
+        ("closed", 60, "closed 1 min ago: reset", "bad"),
         ("dreaming\x1b", 1, "dreaming\ufffd", "unknown"),
     ],
 )
 def test_state_text_of_each_state(state, after, text, severity):
     found = state_text(state, 1000.0, "reset")
     assert (found.text_at(1000.0 + after), found.severity_at(1000.0 + after)) == (text, severity)
+
+
+def test_session_closed_on_purpose_is_no_problem():
+    found = state_text("closed", 1000.0, "")
+    assert (found.text_at(1060.0), found.severity_at(1060.0)) == ("closed", "unknown")
 
 
 @pytest.mark.parametrize(

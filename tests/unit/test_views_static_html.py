@@ -12,6 +12,7 @@ from drawn_jobs import CASES, make_large_job
 from flare_widgets.formatting.text import sanitize
 from flare_widgets.monitoring.job.model import Point, Series, SiteDeployment, StatusChange
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
+from flare_widgets.monitoring.job.trouble import status_text
 from flare_widgets.views.core.html import template_environment
 from flare_widgets.views.job.html import job_html
 from flare_widgets.views.job.timeline import status_category, steps
@@ -77,7 +78,7 @@ def test_only_harmless_elements_and_attributes(name):
 @pytest.mark.parametrize("name", CASES)
 def test_says_what_snapshot_says(name):
     (snapshot, _), text = CASES[name], page(name).text
-    assert (sanitize(snapshot.status) or "UNKNOWN") in text
+    assert status_text(snapshot) in text
     assert (sanitize(snapshot.name) or "job") in text
     assert sanitize(snapshot.job_id) in text
     assert sanitize(snapshot.submitter) in text
@@ -167,25 +168,31 @@ def test_static_running_job_states_snapshot_time():
     text = page("running").text
     assert "Snapshot from 15:05:50. The server last answered at 15:05:49." in text
     # Its run time is the one the server's last answer vouches for.
-    assert "2:12 elapsed" in text
+    assert "2 min 12 s elapsed" in text
     assert "The server had not answered yet" in page("unheard").text
     assert "Snapshot from" not in page("completed").text
 
 
-def test_trouble_strikes_status_through():
+def test_trouble_is_first_and_no_word_is_struck_through():
     parsed = page("trouble")
-    assert [tag for tag, _ in parsed.by_class("flw-word")] == ["s"]
-    assert [tag for tag, _ in page("running").by_class("flw-word")] == ["span"]
+    assert parsed.text.startswith("! Connection to server:8002 lost, trying again (3) ! reconnecting (3)")
+    assert "RUNNING 42 s ago" in parsed.text
+    assert "s" not in [tag for tag, _ in parsed.elements]
+    assert not page("running").by_class("flw-banner")
+    lost = page("lost").text
+    assert "! LOST" in lost
+    assert "ran for 1 min or more" in lost
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_status_has_sign_and_colour(name):
-    signs = {"unknown": "?", "waiting": "○", "running": "●", "done": "✓", "stopped": "■", "failed": "✕"}
-    category = status_category(CASES[name][0].status, CASES[name][0].ended)
+    signs = {"unknown": "?", "waiting": "○", "running": "●", "done": "✓", "stopped": "■", "failed": "✕", "lost": "!"}
+    snapshot = CASES[name][0]
+    category = "lost" if snapshot.is_zombie else status_category(snapshot.status, snapshot.ended)
     parsed = page(name)
     (_, attrs), *_ = parsed.elements
     assert attrs["data-category"] == category
-    assert parsed.text.startswith(signs[category])
+    assert parsed.text.startswith("!" if "flw-trouble" in str(attrs["class"]) else signs[category])
     assert parsed.by_class(f"flw-category-{category}")
 
 
@@ -196,7 +203,7 @@ def test_reads_well_without_style():
     tags = [tag for tag, _ in bare.elements]
     assert tags.count("ol") == 1
     assert tags.count("ul") == 1
-    assert "2:12 elapsed, submitted by admin@nvidia.com" in bare.text
+    assert "2 min 12 s elapsed, submitted by admin@nvidia.com" in bare.text
     assert "finished (to come)" in bare.text
 
 

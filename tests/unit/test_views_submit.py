@@ -13,6 +13,7 @@ from fakes import FakeSubject
 from recording import Elements
 from waiting import wait_until
 
+from flare_widgets.api import SessionState
 from flare_widgets.api.models import ClientInfo, ServerInfo, SystemInfo
 from flare_widgets.api.permissions import session_denial_reason
 from flare_widgets.errors import InvalidJobDefinition, TransferCancelled
@@ -36,6 +37,7 @@ class World(FakeSubject):
         super().__init__()
         self.kit = SimpleNamespace(username="ann@h.org", organization="h", role=role, address="fl.example.org:8002")
         self.study, self.read_only, self.closed = "heart", False, False
+        self.status = SimpleNamespace(state=SessionState.READY, reason="")
         self.sent, self.fails = [], None
         self.connected = connected
         self.half_way, self.go_on = threading.Event(), threading.Event()
@@ -427,3 +429,15 @@ class TestHostile:
         say(form, "start", action="submit")
         wait_until(lambda: submit(form)["state"] == "done")
         self.check(form)
+
+
+def test_lost_connection_is_told_on_top():
+    world = World()
+    form = SubmitForm(world)
+    assert form.connection_problem == ""
+    world.status = SimpleNamespace(state=SessionState.RECONNECTING, reason="reset")
+    world.notify(None)
+    wait_until(lambda: form.connection_problem)
+    assert form.connection_problem == "no connection to fl.example.org:8002, trying again: reset"
+    assert "! no connection to fl.example.org:8002" in form._mimebundle()["text/plain"]
+    assert 'class="flw-banner"' in form._mimebundle()["text/html"]

@@ -10,7 +10,7 @@ from IPython.core.error import UsageError
 
 from ...errors import FlareError
 from ...federation import LocalFederation, RunningFederation
-from ...formatting.text import sanitize
+from ...formatting.text import format_duration, sanitize
 from ...manager import ManagedSession
 from ...options import FEDERATION, SCHEME, SITES, USERS, YES, option, parse_time_limit
 from ..parsing import verb
@@ -82,9 +82,8 @@ def up(
         raise
     own[federation.name] = federation
     what = f"a server and {_pluralize(len(federation.site_names), 'site')}; you are the project admin"
-    ready = (
-        f"ready in {time.monotonic() - began:.1f} s" if running is None else f"{federation.name!r} was already running"
-    )
+    took = format_duration(time.monotonic() - began)
+    ready = f"ready in {took}" if running is None else f"{federation.name!r} was already running"
     progress.update(f"{ready}: {what}")
     progress.finish(f"{ready}: {what}")
     return federation

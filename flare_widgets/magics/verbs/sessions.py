@@ -10,7 +10,7 @@ from IPython.core.error import UsageError
 
 from ... import api
 from ...errors import NoConnection, ServerIdentityError
-from ...formatting.text import sanitize
+from ...formatting.text import format_duration, sanitize
 from ...local_files import shorten_path
 from ...manager import ManagedSession, find_kits, resolve_kit
 from ...options import OFFLINE, STEP_TIMEOUT, STUDY, TIMEOUT, option
@@ -187,7 +187,7 @@ def check(state: MagicsState, kit: str | None, offline: bool, timeout: float) ->
     progress = ProgressLine(show_after_s=0)
     began = time.monotonic()
     report = api.check_kit(location, not offline, timeout, progress=progress.update)
-    progress.finish(f"checked in {time.monotonic() - began:.1f} s")
+    progress.finish(f"checked in {format_duration(time.monotonic() - began)}")
     return PrettyKitReport.of(report)
 
 

@@ -10,7 +10,7 @@ from IPython.core.error import UsageError
 
 from ...api import Session, SystemInfo, TargetType
 from ...errors import FlareError
-from ...formatting.text import sanitize, suggest_name
+from ...formatting.text import format_duration, sanitize, suggest_name
 from ...manager import ManagedSession
 from ...options import YES, option, parse_seconds
 from ...views.core.pretty import PrettyDict, PrettyTable
@@ -80,7 +80,7 @@ def sites(state: MagicsState, jobs: bool, env: bool) -> PrettyTable:
     rows: dict[str, dict[str, Any]] = {
         site.name: {
             "name": site.name,
-            "heard": "" if site.last_connect_time is None else f"{max(0.0, now - site.last_connect_time):.0f} s ago",
+            "heard": "" if site.last_connect_time is None else f"{format_duration(now - site.last_connect_time)} ago",
             "last_connect_time": site.last_connect_time,
         }
         for site in sorted(connected, key=lambda site: site.name)

@@ -83,7 +83,7 @@ def diagnose_unschedulable(evidence: Evidence, has_given_up: bool) -> Failure | 
         waited = _seconds_since_submission(evidence)
         if lines or waited is None or waited < SCHEDULER_IDLE_AFTER_S:
             return None
-        return _diagnose_unscheduled(waited, evidence)
+        return _diagnose_unscheduled(evidence)
     start = "The job could not be started" if has_given_up else "The job waits"
     tries = evidence.meta.get("schedule_count")
     often = f" (tried {tries} times)" if isinstance(tries, int) and tries > 1 else ""
@@ -109,8 +109,8 @@ def diagnose_unschedulable(evidence: Evidence, has_given_up: bool) -> Failure | 
     )
 
 
-def _diagnose_unscheduled(waited_s: float, evidence: Evidence) -> Failure:
-    start = f"The server has not tried to schedule the job for {waited_s:.0f} s"
+def _diagnose_unscheduled(evidence: Evidence) -> Failure:
+    start = "The server has not tried to schedule the job"
     if evidence.running is None or evidence.running:
         number = "" if evidence.running is None else f"{len(evidence.running)} "
         return Failure(f"{start}, probably because of {number}jobs that are running", "unschedulable", site="server")

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ...api.job_status import JobStatus
-from ...formatting.text import SHORT_ID, format_age, format_duration, format_number, join_names, sanitize
+from ...formatting.text import SHORT_ID, format_duration, format_number, join_names, sanitize
 from .model import RANK_SELECTOR, Freshness, Point, Workflow
 from .state import Column, JobState, MatrixCell
+from .trouble import absence_note, status_text, waiting_note
 
 MAX_NAMED = 4
 """Sites that are listed one by one; beyond that, only those with problems are, and the others are counted."""
+
+MAX_WAITED_FOR = 3
+"""Sites that are named where another one waits for them."""
 
 _MAX_NAME_CHARS, _MAX_SITE_CHARS, _MAX_METRIC_CHARS, _MAX_REASON_CHARS = 60, 40, 30, 120  # characters
 _FIRST_SELECTED_ROUND = 2  # the selector of the best model passes over the first one
@@ -116,10 +120,28 @@ def site_text(snapshot: JobState, cell: MatrixCell) -> str:
         return f"works on its own ({sanitize(snapshot.current_workflow.kind, _MAX_NAME_CHARS)})"
     if cell.state == "working":
         return ", ".join(filter(None, (label or "working", round_text)))
+    if not cell.is_fetched:
+        return "has not fetched its task"
     if cell.state in ("late", "failed", "unfinished"):
         state = "not finished" if cell.state == "unfinished" else cell.state
         return f"{state}: {', '.join(filter(None, (label, round_text)))}" if label or round_text else state
     return _STATE_LABELS.get(cell.state, cell.state)
+
+
+def waited_for_text(site: str, cell: MatrixCell, pending: Sequence[str]) -> str:
+    """Return the words for a site that is done with the newest round or step while others are not; else empty.
+
+    Parameters
+    ----------
+    site, cell
+        The site and its state.
+    pending
+        The sites whose result is missing, see :meth:`.JobState.pending_sites`.
+    """
+    others = [sanitize(name, _MAX_SITE_CHARS) for name in pending if name != site]
+    if cell.state != "submitted" or not others or site in pending:
+        return ""
+    return f"waiting for {join_names(others, MAX_WAITED_FOR)}"
 
 
 def metric_place(snapshot: JobState, number: int, workflow_id: str) -> str:
@@ -296,41 +318,19 @@ def missing_notes(snapshot: JobState, now: float) -> list[str]:
     return notes
 
 
-def waiting_note(snapshot: JobState, now: float) -> str:
-    """Return the job's waiting time and the server's reason; empty if the job is not waiting."""
-    if snapshot.status != JobStatus.SUBMITTED:
-        return ""
-    since = snapshot.submitted_at
-    words = "waiting" if since is None else f"waiting for {format_duration(max(0.0, now - since))}"
-    if snapshot.failure is not None:
-        return words  # the reason is stated elsewhere
-    attempts = snapshot.scheduling.attempts
-    if snapshot.scheduling.reason:
-        often = f", tried {attempts} times" if attempts > 1 else ""
-        return f"{words}: {sanitize(snapshot.scheduling.reason, _MAX_REASON_CHARS)}{often}"
-    if snapshot.is_scheduler_idle(now):
-        return f"{words}: the server has not tried to start it yet"
-    return words
-
-
-def zombie_note(snapshot: JobState) -> str:
-    """Return a note on a job that the server lists as RUNNING but does not run; empty for any other job."""
-    if not snapshot.is_zombie:
-        return ""
-    return "the server no longer runs it (was it restarted?), so it will not end by itself"
-
-
 def _status_text(snapshot: JobState, now: float) -> str:
-    words = sanitize(snapshot.status) or "UNKNOWN"
+    words = status_text(snapshot)
     age = snapshot.age(now)
-    return f"{words} {format_age(age)} ago" if snapshot.trouble and age is not None and not snapshot.ended else words
+    return (
+        f"{words} {format_duration(age)} ago" if snapshot.trouble and age is not None and not snapshot.ended else words
+    )
 
 
 def _problems(snapshot: JobState, as_of: float) -> Iterator[str]:
     yield waiting_note(snapshot, as_of)
     if snapshot.failure is not None:
         yield sanitize(snapshot.failure.sentence)
-    yield zombie_note(snapshot)
+    yield absence_note(snapshot)
     yield sanitize(snapshot.trouble)
 
 
@@ -352,7 +352,7 @@ def _metric_text(snapshot: JobState) -> str:
 
 
 def _time_text(snapshot: JobState, as_of: float) -> str:
-    elapsed = None if snapshot.is_zombie else snapshot.elapsed(as_of)
+    elapsed = snapshot.elapsed(as_of)
     if elapsed is None:
         return ""
     left = None if snapshot.trouble else snapshot.remaining(as_of)
@@ -366,9 +366,9 @@ def _sites_text(snapshot: JobState, as_of: float) -> str:
     if snapshot.ended:
         states = {site: cell for site, cell in states.items() if cell.state == "failed"}
     if len(states) <= MAX_NAMED:
-        silent = snapshot.silence_by_site
+        pending = snapshot.pending_sites(as_of)
         return ", ".join(
-            f"{sanitize(site, _MAX_SITE_CHARS)} {_state_text(snapshot, cell, as_of, silent.get(site))}"
+            f"{sanitize(site, _MAX_SITE_CHARS)} {_state_text(snapshot, site, cell, pending, as_of)}"
             for site, cell in states.items()
         )
     by_word: dict[str, list[str]] = {}
@@ -382,9 +382,13 @@ def _sites_text(snapshot: JobState, as_of: float) -> str:
     return ", ".join([*bad, *(f"{len(sites)} {word}" for word, sites in sorted(by_word.items()))])
 
 
-def _state_text(snapshot: JobState, cell: MatrixCell, as_of: float, silence: float | None) -> str:
-    if cell.state == "silent" and silence is not None:
-        return f"silent for {format_age(silence)}"
+def _state_text(snapshot: JobState, site: str, cell: MatrixCell, pending: Sequence[str], as_of: float) -> str:
+    if cell.state == "silent" and cell.since is not None:
+        return f"silent for {format_duration(as_of - cell.since)}"
+    if waited_for := waited_for_text(site, cell, pending):
+        return waited_for
+    if not cell.is_fetched and cell.since is not None:
+        return f"{site_text(snapshot, cell)} for {format_duration(as_of - cell.since)}"
     if cell.state == "late" and cell.since is not None:
         return f"late ({format_duration(as_of - cell.since)})"
     if cell.state == "failed":
@@ -395,4 +399,4 @@ def _state_text(snapshot: JobState, cell: MatrixCell, as_of: float, silence: flo
 
 
 def _age_note(group: Freshness, now: float) -> str:
-    return "not known" if group.at is None else f"as of {format_age(max(0.0, now - group.at))} ago"
+    return "not known" if group.at is None else f"as of {format_duration(max(0.0, now - group.at))} ago"

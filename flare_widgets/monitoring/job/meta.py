@@ -8,9 +8,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ...api.job_status import JobStatus, has_ended
+from ...formatting.text import parse_duration
 from .model import Scheduling, SiteDeployment, StatusChange
 
-_DURATION = re.compile(r"(?:(\d{1,6}) days?, )?(\d{1,2}):(\d{2}):(\d{2})(\.\d{1,9})?")
 _LOCAL_TIME = re.compile(r"(\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}): ?(.*)", re.DOTALL)
 MAX_TIME_S = 1e11
 """Times in seconds since the epoch, and durations, from this on are not valid."""
@@ -158,15 +158,6 @@ def parse_iso_time(value: Any) -> float | None:
         return when.astimezone(timezone.utc).timestamp()
     except (ValueError, OverflowError, OSError):
         return None
-
-
-def parse_duration(value: Any) -> float | None:
-    """Parse ``str(timedelta)`` to seconds; None for ``N/A`` and anything else."""
-    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        return None
-    days, hours, minutes, secs, fraction = match.groups()
-    return int(days or 0) * 86400 + int(hours) * 3600 + int(minutes) * 60 + int(secs) + float(fraction or 0)
 
 
 def _last_history_line(history: Any) -> tuple[str, str]:

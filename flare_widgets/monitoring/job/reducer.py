@@ -14,6 +14,7 @@ from functools import singledispatchmethod
 from typing import Any, TypeVar
 
 from ...api.job_status import has_ended
+from ...formatting.text import parse_duration
 from ..results.scalars import StepPoint, StepSeries
 from . import meta as job_meta
 from .model import (
@@ -186,7 +187,7 @@ class _Reducer:
         before, meta = self._snapshot, update.meta
         status = job_meta.text_or_empty(meta.get("status"))
         self._apply_status(status, meta, update.received_at, update.clock_offset)
-        lasted = job_meta.parse_duration(meta.get("duration")) if has_ended(status) else None
+        lasted = parse_duration(meta.get("duration")) if has_ended(status) else None
         self._replace(
             name=max(job_meta.text_or_empty(meta.get("name")), before.name),
             study=max(job_meta.text_or_empty(meta.get("study")), before.study),
@@ -212,6 +213,7 @@ class _Reducer:
             timeline=steps,
             facts_at=latest(before.facts_at, received_at),
             trouble="" if over else before.trouble,
+            trouble_label="" if over else before.trouble_label,
         )
 
     @apply_one.register
@@ -286,6 +288,7 @@ class _Reducer:
             **{
                 key: latest(getattr(before, key), update.received_at),
                 "presence_since": earliest(before.presence_since, update.received_at),
+                "server_started_at": latest(before.server_started_at, update.server_started_at),
             }
         )
 
@@ -302,9 +305,12 @@ class _Reducer:
         before = self._snapshot
         if update.at < (before.troubled_at or 0.0):
             return
-        words = max(update.message, before.trouble) if update.at == before.troubled_at else update.message
+        told = (update.message, update.label)
+        if update.at == before.troubled_at:
+            told = max(told, (before.trouble, before.trouble_label))
         answered = before.facts_at is not None and before.facts_at >= update.at
-        self._replace(trouble="" if answered else words, troubled_at=update.at)
+        trouble, label = ("", "") if answered else told
+        self._replace(trouble=trouble, trouble_label=label, troubled_at=update.at)
 
     @apply_one.register
     def _(self, update: Diagnosed) -> None:

@@ -14,6 +14,7 @@ from functools import cached_property
 from statistics import median
 
 from ...api.job_status import JobStatus, has_ended
+from ...formatting.text import format_duration
 from ..diagnosis.model import Failure
 from ..results.scalars import StepSeries
 from .model import (
@@ -40,6 +41,9 @@ SCHEMA = 2
 
 ZOMBIE_AFTER = 20.0
 """Seconds that a job may be listed as RUNNING with no process on the server; starting and ending take up to 7."""
+
+QUEUED_AFTER_S = 10.0
+"""Seconds after which a submitted job that has not started is said to wait; before that it is just queued."""
 
 SCHEDULER_IDLE_AFTER_S = 30.0
 """Seconds without a scheduling attempt after which the scheduler is assumed dead; it checks once a second."""
@@ -81,8 +85,8 @@ class MatrixCell:
     Attributes
     ----------
     state
-        ``waiting`` (for its turn, or for others), ``working``, ``late`` (working for much longer than usual),
-        ``submitted``, ``failed``, or ``unfinished`` (the job ended meanwhile).
+        ``waiting`` (for its turn, or for others), ``working``, ``late`` (much longer than usual: it works, or has not
+        fetched its task), ``submitted``, ``failed``, or ``unfinished`` (the job ended meanwhile).
         Of a site as a whole also ``deployed``, ``silent``, ``self-directed`` (its work is not known to the server),
         or ``done``.
     since
@@ -91,12 +95,15 @@ class MatrixCell:
         The words for the task, or its name.
     column
         Its column; None if the state belongs to none.
+    is_fetched
+        False if the site is late because it has not fetched its task.
     """
 
     state: str
     since: float | None = None
     task: str = ""
     column: Column | None = None
+    is_fetched: bool = True
 
 
 @dataclass(frozen=True)
@@ -117,8 +124,8 @@ class JobState:
         The job's run time in seconds, once it has ended; None before that or if the server does not send it.
     facts_at
         The time of the server's last answer about this job (our clock); None before the first answer.
-    trouble
-        One sentence if the data may be stale or monitoring has stopped, else empty.
+    trouble, trouble_label
+        One sentence if the data may be stale or monitoring has stopped, else empty; and the same in two words.
     scheduling
         The server's attempts to start the job, and the reason why it waits.
     workflows
@@ -151,6 +158,8 @@ class JobState:
         The times when the server last reported the job's process as running, and as not running (our clock).
     presence_since
         The time of the first such report.
+    server_started_at
+        The time when the server started, as of the last such report (our clock); None if it did not tell.
     failure
         The diagnosis of a failed or stalled job, once there is one.
     freshness
@@ -171,6 +180,7 @@ class JobState:
     duration: float | None = None
     facts_at: float | None = None
     trouble: str = ""
+    trouble_label: str = ""
     scheduling: Scheduling = _UNSCHEDULED
     workflows: tuple[Workflow, ...] = ()
     rounds: tuple[Round, ...] = ()
@@ -191,6 +201,7 @@ class JobState:
     running_seen_at: float | None = None
     absent_seen_at: float | None = None
     presence_since: float | None = None
+    server_started_at: float | None = None
     failure: Failure | None = None
     freshness: tuple[Freshness, ...] = ()
     seen: tuple[StatusChange, ...] = ()
@@ -222,13 +233,15 @@ class JobState:
     def elapsed(self, now: float) -> float | None:
         """Return the seconds the job has been running at the time `now`; its duration once it has ended.
 
-        None if it has not started, or if it ended without running.
+        None if it has not started, or if it ended without running. The clock of a zombie stops at the last moment at
+        which it is known to have run; None if there is none.
         """
         if self.duration is not None:
             return self.duration
         if self.started_at is None:
             return None
-        return max(0.0, (self.ended_at if self.ended_at is not None else now) - self.started_at)
+        end = self.last_run_at if self.is_zombie else self.ended_at if self.ended_at is not None else now
+        return None if end is None else max(0.0, end - self.started_at)
 
     def age(self, now: float) -> float | None:
         """Return the seconds since the server last answered about this job, None before its first answer."""
@@ -240,33 +253,64 @@ class JobState:
 
     @property
     def is_zombie(self) -> bool:
-        """True if the server lists the job as RUNNING, but has had no process for it for `ZOMBIE_AFTER` seconds.
+        """True if the server lists the job as RUNNING, but lost its process when it was killed and restarted.
 
-        That happens when the server was killed and restarted: such a job never ends.
+        Such a job never ends. If it is not known when the server and the job started, it counts as one after
+        `ZOMBIE_AFTER` seconds without a process.
         """
+        if self._has_server_restarted is None:
+            return self._is_absent()
+        return self._has_server_restarted and self._is_absent(0.0)
+
+    @property
+    def is_awaiting_outcomes(self) -> bool:
+        """True if the job's part on the server has ended, and the server still waits for what the sites report.
+
+        It does so for up to 15 minutes by default (FLARE 2.9) if a site went away before it reported.
+        """
+        return self._has_server_restarted is False and self._is_absent()
+
+    @property
+    def last_run_at(self) -> float | None:
+        """The latest time at which the job is known to have run: its process was seen, or its log tells of work."""
+        rounds = (at for this in self.rounds[-1:] for at in (this.started_at, this.ended_at))
+        times = (self.running_seen_at, *rounds, *map(last_activity_at, self.tasks))
+        return max((at for at in times if at is not None), default=None)
+
+    @property
+    def _has_server_restarted(self) -> bool | None:
+        """True if the server started after the job; None if that is not known."""
+        started = next((s for s in self.timeline if s.status == JobStatus.RUNNING), None)
+        if self.server_started_at is None or started is None or not started.exact:
+            return None
+        return self.server_started_at > started.at
+
+    def _is_absent(self, after: float = ZOMBIE_AFTER) -> bool:
+        """Return whether a job that is listed as RUNNING has had no process for more than some seconds."""
         if self.status != JobStatus.RUNNING or self.absent_seen_at is None:
             return False
         # If the first poll falls into the seconds in which a job ends, absence alone proves nothing.
-        alive = max(self.running_seen_at or 0.0, self.started_at or 0.0, self.presence_since or 0.0)
-        return self.absent_seen_at - alive > ZOMBIE_AFTER
+        since = self.presence_since if after else None
+        alive = max(self.running_seen_at or 0.0, self.started_at or 0.0, since or 0.0)
+        return self.absent_seen_at - alive > after
 
     @property
-    def silence_by_site(self) -> dict[str, float]:
-        """The sites that had sent the server no heartbeat for `SILENT_AFTER` seconds, and for how many.
+    def silent_since(self) -> dict[str, float]:
+        """The sites that had sent the server no heartbeat for `SILENT_AFTER` seconds at the last poll.
 
-        As of the last poll. Empty if the job is not running.
+        Each with the time of its last heartbeat. Empty if the job is not running.
         """
         asked = self.freshness_of("system").at
         if asked is None or self.status != JobStatus.RUNNING:
             return {}
         here = set(self.participating_sites)
-        ages = {a.site: asked - a.last_seen for a in self.activity if a.site in here and a.last_seen is not None}
-        return {site: age for site, age in ages.items() if age > SILENT_AFTER}
+        seen = {a.site: a.last_seen for a in self.activity if a.site in here and a.last_seen is not None}
+        return {site: at for site, at in seen.items() if asked - at > SILENT_AFTER}
 
     @property
     def silent_sites(self) -> tuple[str, ...]:
-        """The sites of `silence_by_site`."""
-        return tuple(self.silence_by_site)
+        """The sites of `silent_since`."""
+        return tuple(self.silent_since)
 
     def is_scheduler_idle(self, now: float) -> bool:
         """Return whether the server has not tried to start a submitted job for `SCHEDULER_IDLE_AFTER_S` seconds.
@@ -282,7 +326,8 @@ class JobState:
         if self.status != JobStatus.SUBMITTED:
             return ""
         if self.is_scheduler_idle(now):
-            return f"the server's scheduler has not considered it for {now - (self.submitted_at or now):.0f} s"
+            waited = format_duration(now - (self.submitted_at or now))
+            return f"the server's scheduler has not considered it for {waited}"
         return self.scheduling.reason
 
     def freshness_of(self, group: str) -> Freshness:
@@ -379,24 +424,50 @@ class JobState:
         ended = self.find_workflow(of.workflow).ended_at
         return ended if ended is not None else self.ended_at
 
-    def remaining(self, now: float) -> float | None:
-        """Estimate the seconds that the remaining rounds of the current workflow will take; None if there is no basis.
-
-        The last rounds are the basis. What comes after the rounds, such as another workflow, is not estimated: None.
-        """
-        rounds, total = self.current_rounds, self.total_rounds
-        if self.ended or self.is_packing or total is None or not rounds or self.rounds_begun > total:
-            return None
-        if self.current_workflow.id != (self.workflows[-1].id if self.workflows else ""):
-            return None
+    @cached_property
+    def usual_round_duration(self) -> float | None:
+        """The median duration of the last rounds of the current workflow that have ended; None if none has."""
         lasted = []
-        for this in rounds[-_RECENT_ROUNDS - 1 :]:
+        for this in self.current_rounds[-_RECENT_ROUNDS - 1 :]:
             end = self.round_end(this)
             if end is not None and this.started_at is not None:
                 lasted.append(end - this.started_at)
-        if not lasted:
+        return median(lasted) if lasted else None
+
+    @property
+    def round_since(self) -> float | None:
+        """The start of the current round; None if it is over, or unknown."""
+        current = self.current_rounds[-1] if self.current_rounds else None
+        if current is None or self.ended or self.is_packing or self.round_end(current) is not None:
             return None
-        typical = median(lasted)
+        return current.started_at
+
+    def is_round_late(self, now: float) -> bool:
+        """Return whether the current round lasts for much longer than usual, by the rule for the work of a site."""
+        since, usual = self.round_since, self.usual_round_duration
+        return since is not None and usual is not None and now - since > _late_after(usual)
+
+    @property
+    def estimate_ends_at(self) -> float | None:
+        """The time from which the current round lasts three times as long as usual, so that there is no estimate."""
+        since, usual = self.round_since, self.usual_round_duration
+        return None if since is None or usual is None else since + _LATE_FACTOR * usual
+
+    def remaining(self, now: float) -> float | None:
+        """Estimate the seconds that the remaining rounds of the current workflow will take; None if there is no basis.
+
+        The last rounds are the basis; there is none any more when the current round lasts three times as long, or a
+        site that it needs is silent. What comes after the rounds, such as another workflow, is not estimated: None.
+        """
+        rounds, total, typical = self.current_rounds, self.total_rounds, self.usual_round_duration
+        if self.ended or self.is_packing or total is None or not rounds or self.rounds_begun > total:
+            return None
+        if self.current_workflow.id != (self.workflows[-1].id if self.workflows else "") or typical is None:
+            return None
+        if self.is_zombie or now > (self.estimate_ends_at or math.inf):
+            return None
+        if self.silent_sites and not set(self.silent_sites).isdisjoint(self.pending_sites(now)):
+            return None
         current = rounds[-1]
         left = typical * (total - self.rounds_begun)
         if current.ended_at is None and current.started_at is not None:
@@ -479,9 +550,8 @@ class JobState:
             rows.setdefault(site, {})[shown[place]] = self._matrix_cell(task, shown[place], now)
         last = self._open_column
         if last is not None:
-            since = next((r.started_at for r in self.current_rounds if r.number == last.round), None)
-            for row in rows.values():
-                row.setdefault(last, MatrixCell("waiting", since, "", last))
+            for site, row in rows.items():
+                row.setdefault(last, self._unfetched_cell(site, last, now))
         return rows
 
     def matrix_states(self, now: float) -> dict[str, dict[int, str]]:
@@ -490,8 +560,8 @@ class JobState:
         for (site, place), task in self._tasks_by_cell(self.columns).items():
             rows[site][place] = self._task_state(task, now)
         if self._open_column is not None:
-            for row in rows.values():
-                row.setdefault(len(self.columns) - 1, "waiting")
+            for site, row in rows.items():
+                row.setdefault(len(self.columns) - 1, self._unfetched_state(site, now))
         return rows
 
     def _tasks_by_cell(self, columns: Sequence[Column]) -> dict[tuple[str, int], SiteTask]:
@@ -520,6 +590,60 @@ class JobState:
             return None
         return last
 
+    def pending_sites(self, now: float) -> tuple[str, ...]:
+        """Return the sites whose result the newest round or step still lacks.
+
+        They work on it, or have not fetched their task although they had one in each of the rounds before.
+        """
+        last = self.columns[-1] if self.columns else None
+        if last is None or not self._is_under_way(last):
+            return ()
+        cells = {site: row[last] for site, row in self.matrix(now, (last,)).items() if last in row}
+        return tuple(
+            site
+            for site, cell in cells.items()
+            if cell.state in ("working", "late") or (cell.state == "waiting" and site in self._late_fetch_at)
+        )
+
+    def _unfetched_cell(self, site: str, column: Column, now: float) -> MatrixCell:
+        """Return the cell of a site that has no task in the newest column."""
+        since = next((r.started_at for r in self.current_rounds if r.number == column.round), None)
+        state = self._unfetched_state(site, now)
+        return MatrixCell(state, since, "", column, is_fetched=state != "late")
+
+    def _unfetched_state(self, site: str, now: float) -> str:
+        """Return the state of a site that has no task in the newest column."""
+        return "late" if now > self._late_fetch_at.get(site, math.inf) else "waiting"
+
+    @cached_property
+    def _late_fetch_at(self) -> dict[str, float]:
+        """The sites that should have a task in the current round, each with the time from which it is late with it.
+
+        Those are the sites of the round before, if they were those of the round before that too, or all sites: a
+        workflow may choose other sites for each round. A site has as long as it would have to do its task.
+        """
+        rounds = self.current_rounds[-3:]
+        if len(rounds) < 2 or rounds[-1].started_at is None:
+            return {}
+        fetched: dict[int, dict[str, SiteTask]] = {this.number: {} for this in rounds}
+        for task in reversed(self.tasks):
+            if task.workflow == rounds[-1].workflow and task.round is not None:
+                if task.round < rounds[0].number:
+                    break
+                if task.round in fetched:
+                    fetched[task.round].setdefault(task.site, task)
+        before, *earlier = [fetched[this.number] for this in reversed(rounds[:-1])]
+        if before.keys() != (earlier[0].keys() if earlier else set(self.participating_sites)):
+            return {}
+        began = rounds[-2].started_at
+        found = {}
+        for site, task in before.items():
+            usual = self._typical_durations.get(task.name)
+            if usual is not None:
+                delay = 0.0 if began is None or task.sent_at is None else max(0.0, task.sent_at - began)
+                found[site] = rounds[-1].started_at + delay + _late_after(usual)
+        return found
+
     def site_states(self, now: float) -> dict[str, MatrixCell]:
         """Return the current state of each site, which its newest task tells; see :class:`MatrixCell`."""
         states = {s.name: MatrixCell(s.state) for s in self.sites if s.name != "server" or s.state == "failed"}
@@ -536,14 +660,14 @@ class JobState:
             if task.workflow == current or self.ended or self.is_packing:
                 states[site] = self._matrix_cell(task, column, now)
         if not self.ended:
-            states |= self._states_without_task(states)
+            states |= self._states_without_task(states, now)
         states |= failed
-        for site in self.silent_sites:
+        for site, seen_at in self.silent_since.items():
             if site not in states or states[site].state != "failed":
-                states[site] = MatrixCell("silent")
+                states[site] = MatrixCell("silent", seen_at)
         return states
 
-    def _states_without_task(self, states: dict[str, MatrixCell]) -> dict[str, MatrixCell]:
+    def _states_without_task(self, states: dict[str, MatrixCell], now: float) -> dict[str, MatrixCell]:
         """Return the states of sites whose newest task does not tell what they do now."""
         if self.is_packing:
             return {site: MatrixCell("done") for site, cell in states.items() if cell.state != "failed"}
@@ -560,8 +684,7 @@ class JobState:
             elif last is not None and last.workflow == workflow.id and self._is_under_way(last):
                 newest = self._newest_tasks.get(site)
                 if newest is None or (newest[1] != last and newest[0].returned_at is not None):
-                    since = next((r.started_at for r in self.current_rounds if r.number == last.round), None)
-                    found[site] = MatrixCell("waiting", since, "", last)
+                    found[site] = self._unfetched_cell(site, last, now)
             elif not has_work and workflow.started_at is not None and not self.activity:
                 found[site] = MatrixCell("waiting", workflow.started_at)
         return found
@@ -685,8 +808,13 @@ class JobState:
         if task.sent_at is None:
             return "waiting"
         usual = self._typical_durations.get(task.name)
-        late = usual is not None and now - task.sent_at > max(_LATE_FACTOR * usual, usual + _MIN_LATE_S)
+        late = usual is not None and now - task.sent_at > _late_after(usual)
         return "late" if late else "working"
+
+
+def _late_after(usual_s: float) -> float:
+    """Return the seconds after which something that usually takes `usual_s` is late."""
+    return max(_LATE_FACTOR * usual_s, usual_s + _MIN_LATE_S)
 
 
 def first_activity_at(task: SiteTask) -> float:

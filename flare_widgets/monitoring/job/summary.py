@@ -7,17 +7,16 @@ from collections.abc import Iterator
 
 from ...formatting.reader_time import format_clock_time
 from ...formatting.table import align
-from ...formatting.text import format_age, format_duration, format_number, sanitize
+from ...formatting.text import format_duration, format_number, sanitize
 from .format import (
     job_label,
     metric_place,
     missing_notes,
     progress_text,
     untold_notes,
-    waiting_note,
-    zombie_note,
 )
 from .state import JobState
+from .trouble import absence_note, status_text, waiting_note
 
 MAX_METRICS, MAX_SITES = 6, 20
 """Maximum number of columns and rows of the metrics table; the rest is counted."""
@@ -49,21 +48,25 @@ def summarize(snapshot: JobState, now: float | None = None) -> str:
     """
     now = time.time() if now is None else now
     lines = [_headline(snapshot, now), *_failure_lines(snapshot), *_round_lines(snapshot)]
-    lines += [line for line in (waiting_note(snapshot, now), zombie_note(snapshot)) if line]
+    lines += [line for line in (waiting_note(snapshot, now), absence_note(snapshot)) if line]
     if snapshot.trouble and not snapshot.ended:
         age = snapshot.age(now)
-        lines.append(f"{sanitize(snapshot.trouble)}{'' if age is None else f'; last update {format_age(age)} ago'}")
+        lines.append(
+            f"{sanitize(snapshot.trouble)}{'' if age is None else f'; last update {format_duration(age)} ago'}"
+        )
     lines += _metric_table(snapshot)
     lines += [*missing_notes(snapshot, now), *untold_notes(snapshot), *_event_lines(snapshot)]
     return "\n".join(lines)
 
 
 def _headline(snapshot: JobState, now: float) -> str:
-    words = f"{job_label(snapshot.name, snapshot.job_id)}  {sanitize(snapshot.status) or 'UNKNOWN'}"
+    words = f"{job_label(snapshot.name, snapshot.job_id)}  {status_text(snapshot)}"
     elapsed = snapshot.elapsed(snapshot.as_of(now))
     if snapshot.ended:
         return f"{words} before it ran" if elapsed is None else f"{words} after {format_duration(elapsed)}"
-    return words if elapsed is None else f"{words} for {format_duration(elapsed)}"
+    if elapsed is None:
+        return words
+    return f"{words} {'after' if snapshot.is_zombie else 'for'} {format_duration(elapsed)}"
 
 
 def _failure_lines(snapshot: JobState) -> Iterator[str]:

@@ -13,6 +13,9 @@ from ..diagnosis.model import Failure
 from ..results.scalars import StepPoint
 from .model import BestRound, Event, KeyMetric, Point, Results, Round, SiteActivity, SiteTask, Workflow
 
+NOT_MONITORED = "not monitored"
+"""Label of a problem of the monitor, not of the connection."""
+
 
 @dataclass(frozen=True)
 class JobMeta:
@@ -87,10 +90,11 @@ class LogOffset:
 
 @dataclass(frozen=True)
 class ProcessPresence:
-    """Presence of the job's process on the server, and the time of that report (our clock)."""
+    """Presence of the job's process on the server, the time of that report, and of the server's start (our clock)."""
 
     running: bool
     received_at: float
+    server_started_at: float | None = None
 
 
 @dataclass(frozen=True)
@@ -112,10 +116,21 @@ class GroupUnavailable:
 
 @dataclass(frozen=True)
 class ConnectionProblem:
-    """Lack of an answer from the server, and its start (our clock); a later answer ends it."""
+    """Lack of an answer from the server, and its time (our clock); a later answer ends it.
+
+    Attributes
+    ----------
+    message
+        The problem in a sentence.
+    at
+        The time.
+    label
+        The same in two words: ``reconnecting (4)``, ``no answer``.
+    """
 
     message: str
     at: float
+    label: str = ""
 
 
 @dataclass(frozen=True)

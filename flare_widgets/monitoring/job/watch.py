@@ -16,6 +16,7 @@ from ..watch import BaseWatch, WatchState
 from .diff import JobEnded, NewFailure, NewMetric, NewRound, NewStatus, diff_snapshots
 from .model import Round, StatusChange
 from .snapshot import JobSnapshot
+from .updates import NOT_MONITORED
 
 __all__ = ["Watch", "WatchState"]
 
@@ -193,7 +194,7 @@ class Watch(BaseWatch[JobSnapshot]):
     def _fail(self, error: BaseException, problem: str) -> None:
         with self._lock:
             if not self.done:
-                self._snapshot = dataclasses.replace(self._snapshot, trouble=problem)
+                self._snapshot = dataclasses.replace(self._snapshot, trouble=problem, trouble_label=NOT_MONITORED)
         self._end(WatchState.FAILED, error)
 
     def _need_details(self) -> None:

@@ -12,12 +12,16 @@ from ...api import commands
 from ...api.job_status import JobStatus, has_ended
 from ...api.session import Session
 from ...errors import AuthorizationError, FlareError, SessionClosed
+from ...formatting.text import parse_duration
 from ..callbacks import CallbackPool
 from ..job import meta as job_meta
+from ..job.updates import NOT_MONITORED, ConnectionProblem
 from ..polling import intervals
-from ..polling.pending import PendingPoll, retry_message
+from ..polling.pending import PendingPoll, describe_retry
 from ..polling.poller import Poller
 from ..polling.polls import Answer, poll_job_list
+from ..system.snapshot import JobListReport, SystemSnapshot, SystemUpdate, apply_system_updates
+from ..system.watch import poll_server
 from ..watch import BaseWatch, WatchState
 
 MAX_DETAILED_JOBS = 1000
@@ -40,9 +44,11 @@ class ListedJob:
     submitted_at, started_at
         The time of the submission and, if the job is running, of its start (seconds since the epoch); None if unknown.
     duration
-        Its run time in seconds, once it has ended.
+        Its run time in seconds, once it has ended; of a lost job, as far as it is known.
     progress
         Its round or its workflow, in words; only for a running job that is being watched, else empty.
+    is_lost
+        True if the server lists it as RUNNING, but has lost its process.
     """
 
     job_id: str
@@ -55,6 +61,7 @@ class ListedJob:
     duration: float | None = None
     progress: str = ""
     submitter_organization: str = ""
+    is_lost: bool = False
 
     @property
     def ended(self) -> bool:
@@ -63,7 +70,7 @@ class ListedJob:
 
     def to_json(self) -> dict[str, Any]:
         """Return data that :func:`json.dumps` can write; unknown values are left out."""
-        known = {key: value for key, value in vars(self).items() if value not in (None, "")}
+        known = {key: value for key, value in vars(self).items() if value not in (None, "", False)}
         return {**known, "ended": self.ended}
 
 
@@ -77,19 +84,26 @@ class JobsSnapshot:
         The jobs, newest first.
     facts_at
         The time of the server's last list (our clock); None before the first.
-    trouble
-        One sentence if the list may be stale, or monitoring has stopped; else empty.
+    trouble, trouble_label
+        One sentence if the list may be stale, or monitoring has stopped, else empty; and the same in two words.
     """
 
     jobs: tuple[ListedJob, ...] = ()
     facts_at: float | None = None
     trouble: str = ""
+    trouble_label: str = ""
+
+    @property
+    def has_running_jobs(self) -> bool:
+        """True if any job is listed as RUNNING."""
+        return any(job.status == JobStatus.RUNNING for job in self.jobs)
 
     def counts(self) -> dict[str, int]:
-        """Return the number of jobs in each state: ``running``, ``waiting`` and ``ended``."""
-        found = {"running": 0, "waiting": 0, "ended": 0}
+        """Return the number of jobs in each state: ``running``, ``waiting``, ``lost`` and ``ended``."""
+        found = {"running": 0, "waiting": 0, "lost": 0, "ended": 0}
         for job in self.jobs:
-            found["ended" if job.ended else "running" if job.status == JobStatus.RUNNING else "waiting"] += 1
+            is_running = job.status == JobStatus.RUNNING
+            found["lost" if job.is_lost else "ended" if job.ended else "running" if is_running else "waiting"] += 1
         return found
 
 
@@ -135,7 +149,7 @@ def _read_entry(
         return None
     old, more = previous.get(job_id), details.get(job_id, {})
     status = job_meta.text_or_empty(entry.get("status"))
-    lasted = job_meta.parse_duration(entry.get("duration"))
+    lasted = parse_duration(entry.get("duration"))
     submitted = job_meta.epoch_seconds(more.get("submit_time")) or job_meta.parse_iso_time(entry.get("submit_time"))
     started = None
     if status == JobStatus.RUNNING and lasted is not None:
@@ -195,8 +209,19 @@ class WatchedJobList:
         self.poller: Poller[Answer] = Poller("the list of jobs", standby=lambda: not self.has_observers)
         self._session = session
         self._details_poller: Poller[list[dict[str, Any]]] = Poller("the submitters of jobs")
+        self.presence_poller: Poller[list[SystemUpdate]] = Poller(
+            "the running processes",
+            standby=lambda: not self.has_observers or not self.snapshot.has_running_jobs,
+        )
+        self._system = SystemSnapshot()  # only of the jobs that run, and of those that are listed as such
+        self._ran_at: dict[str, float] = {}  # the times at which the process of each was last seen
         self._entries: Sequence[Any] = ()
         self._details: dict[str, dict[str, Any]] = {}
+
+    @property
+    def pollers(self) -> list[Poller[Any]]:
+        """The pollers that are repeated."""
+        return [self.poller, self.presence_poller]
 
     @property
     def has_observers(self) -> bool:
@@ -216,20 +241,25 @@ class WatchedJobList:
         if not self.watches:
             self.poller.cancel()
             self._details_poller.cancel()
+            self.presence_poller.cancel()
         return bool(self.watches)
 
-    def run_once(self, now: float, paused: bool, clock_offset: float, disconnect_reason: str = "") -> bool:
+    def run_once(
+        self, now: float, paused: bool, clock_offset: float, disconnect: ConnectionProblem | None = None
+    ) -> bool:
         """Process received answers and send due polls; return whether the snapshot changed.
 
-        `disconnect_reason` is not empty if the server is not answering.
+        `disconnect` is the problem if the server is not answering.
         """
         before = self.snapshot
         self._receive(now, clock_offset)
         if not paused and self.poller.is_due(now):
             self.poller.begin(PendingPoll(self._session, poll_job_list(), self.wake))
             self._receive(now, clock_offset)  # without a connection the answer is available immediately
-        if disconnect_reason and not self.poller.retry_count:
-            self._set_problem(disconnect_reason)
+        if not paused and self.presence_poller.is_due(now):
+            self.presence_poller.begin(PendingPoll(self._session, poll_server(clock_offset), self.wake))
+        if disconnect is not None and not self.poller.retry_count:
+            self._set_problem(disconnect.message, disconnect.label)
         return self.snapshot != before
 
     def update_progress(self, progress: Mapping[str, str]) -> bool:
@@ -237,7 +267,7 @@ class WatchedJobList:
         jobs = tuple(
             job if words == job.progress else dataclasses.replace(job, progress=words)
             for job in self.snapshot.jobs
-            for words in [progress.get(job.job_id, "") if job.status == JobStatus.RUNNING else ""]
+            for words in [progress.get(job.job_id, "") if job.status == JobStatus.RUNNING and not job.is_lost else ""]
         )
         if jobs == self.snapshot.jobs:
             return False
@@ -252,18 +282,37 @@ class WatchedJobList:
         else:
             if answer is not None:
                 self._entries = answer.value
+                if self._system.facts_at is not None:
+                    entries = tuple(entry for entry in self._entries if isinstance(entry, dict))
+                    self._system = apply_system_updates(self._system, [JobListReport(entries, answer.received_at)])
                 self._apply(answer.received_at, clock_offset)
                 has_active_jobs = any(not job.ended for job in self.snapshot.jobs)
                 self.poller.interval_s = intervals.list_interval(has_active_jobs, self.poller.latency_s)
                 self._poll_details()
+        self._receive_presence(now)
         details = self._details_poller.receive(now)
         if details is not None:
             self._details |= {str(meta.get("job_id")): meta for meta in details}
             self._apply(self.snapshot.facts_at or time.time(), clock_offset)
 
+    def _receive_presence(self, now: float) -> None:
+        try:
+            updates = self.presence_poller.receive(now)
+        except FlareError:
+            return  # the list itself tells that the server does not answer
+        if updates is not None:
+            self._system = apply_system_updates(self._system, updates)
+            seen_at = self._system.facts_at or time.time()
+            self._ran_at |= {job.job_id: seen_at for job in self._system.jobs}
+            self.presence_poller.interval_s = intervals.presence_interval(self.presence_poller.latency_s)
+
     def _apply(self, at: float, clock_offset: float) -> None:
         before = {job.job_id: job for job in self.snapshot.jobs}
-        self.snapshot = JobsSnapshot(read_list(self._entries, before, self._details, at, clock_offset), at)
+        jobs = read_list(self._entries, before, self._details, at, clock_offset)
+        lost = {zombie.job_id for zombie in self._system.zombies if zombie.certain}
+        if lost:
+            jobs = tuple(_mark_lost(job, self._ran_at.get(job.job_id)) if job.job_id in lost else job for job in jobs)
+        self.snapshot = JobsSnapshot(jobs, at)
 
     def _poll_details(self) -> None:
         """Request the submitters of jobs that are new in the list."""
@@ -277,14 +326,22 @@ class WatchedJobList:
 
     def _handle_error(self, error: FlareError) -> None:
         if isinstance(error, (AuthorizationError, SessionClosed)):
-            self._set_problem(f"{error}. Monitoring stopped")
+            self._set_problem(f"{error}. Monitoring stopped", NOT_MONITORED)
             for watch in self.watches:
                 watch._end(WatchState.FAILED, error)
         else:
-            self._set_problem(retry_message(self._session.kit.address, error, self.poller.retry_count))
+            problem = describe_retry(self._session.kit.address, error, self.poller.retry_count)
+            self._set_problem(problem.message, problem.label)
 
-    def _set_problem(self, problem: str) -> None:
-        self.snapshot = dataclasses.replace(self.snapshot, trouble=problem)
+    def _set_problem(self, problem: str, label: str) -> None:
+        self.snapshot = dataclasses.replace(self.snapshot, trouble=problem, trouble_label=label)
+
+
+def _mark_lost(job: ListedJob, ran_at: float | None) -> ListedJob:
+    """Return a job as lost: its clock has stopped when its process was last seen."""
+    is_known = ran_at is not None and job.started_at is not None
+    lasted = max(0.0, (ran_at or 0.0) - (job.started_at or 0.0)) if is_known else None
+    return dataclasses.replace(job, is_lost=True, started_at=None, duration=lasted)
 
 
 def _poll_metas(

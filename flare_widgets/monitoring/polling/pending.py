@@ -13,6 +13,7 @@ from ...api.session import Session
 from ...errors import FlareError, InternalError, NoConnection
 from ...formatting.text import sanitize
 from ...wire.session_state import SessionState
+from ..job.updates import ConnectionProblem
 from .polls import Answer
 
 T = TypeVar("T")
@@ -20,22 +21,26 @@ T = TypeVar("T")
 _SILENCE_TIMEOUT_S = 3.5  # seconds; a live server is heard every 2.5 (wire/keepalive.py)
 
 
-def retry_message(address: str, error: FlareError | None = None, retry_count: int = 0) -> str:
-    """Return the sentence about requests that fail, and are sent again; without an error, there is no connection."""
+def describe_retry(address: str, error: FlareError | None = None, retry_count: int = 0) -> ConnectionProblem:
+    """Return the problem of requests that fail, and are sent again; without an error, there is no connection."""
     if error is None or isinstance(error, NoConnection):
-        problem = f"no connection to {address}"
+        problem, label = f"no connection to {address}", "reconnecting"
     else:
-        problem = " ".join(str(error).split())
-    return f"{sanitize(problem, 300)}, trying again" + (f" ({retry_count})" if retry_count else "")
+        problem, label = " ".join(str(error).split()), "no answer"
+    count = f" ({retry_count})" if retry_count else ""
+    return ConnectionProblem(f"{sanitize(problem, 300)}, trying again{count}", time.time(), f"{label}{count}")
 
 
-def disconnect_reason(session: Session) -> str:
-    """Return a message if there is no connection, or the server has been silent for too long; else an empty string."""
+def find_disconnect(session: Session) -> ConnectionProblem | None:
+    """Return the problem if there is no connection, or the server has been silent for too long; else None.
+
+    It has no age: each view counts that from the server's last answer to it.
+    """
     if session.state is SessionState.RECONNECTING:
-        return retry_message(session.kit.address)
+        return describe_retry(session.kit.address)
     if session.silence < _SILENCE_TIMEOUT_S:
-        return ""
-    return f"{sanitize(session.kit.address)} has not answered for {session.silence:.0f} s"
+        return None
+    return ConnectionProblem(f"{sanitize(session.kit.address)} does not answer", time.time(), "no answer")
 
 
 class PendingPoll(Generic[T]):

@@ -116,13 +116,19 @@ def poll_system(
         return {job: [GroupUnavailable("system", error_reason(answer.error), answer.received_at)] for job in job_ids}
     info: SystemInfo = answer.value
     running = {job.job_id for job in info.job_info}
+    started = job_meta.epoch_seconds(info.server_info.start_time)
+    started_at = None if started is None else started - clock_offset
     seen = [
         SiteActivity(c.name, last_seen=c.last_connect_time - clock_offset)
         for c in info.client_info
         if c.name and c.last_connect_time is not None
     ]
     return {
-        job: [ProcessPresence(job in running, answer.received_at), GroupRefreshed("system", answer.received_at), *seen]
+        job: [
+            ProcessPresence(job in running, answer.received_at, started_at),
+            GroupRefreshed("system", answer.received_at),
+            *seen,
+        ]
         for job in job_ids
     }
 

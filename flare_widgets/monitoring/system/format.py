@@ -13,19 +13,25 @@ from ...formatting.reader_time import format_date_time
 from ...formatting.table import align
 from ...formatting.text import SHORT_ID, join_names, sanitize
 from ..job.format import MAX_NAMED, job_label
+from ..job.trouble import OUTCOME_WAIT
 from .snapshot import SILENT_AFTER, Site, SiteJob, SystemSnapshot
 
 _MAX_NAME_CHARS = 60  # characters
+STALE_AFTER_S = 5.0
+"""Seconds without an answer from the server, which is polled every 3 s, after which its state is not known."""
+
 _LAST_SEEN = f", last seen {COUNT} ago"
 
 
 def server_state(snapshot: SystemSnapshot) -> LiveText:
     """Return the state of the server, with its severity."""
-    if snapshot.facts_at is None:
+    seen_at = snapshot.facts_at
+    if seen_at is None:
         return live("no answer yet", severity="warn" if snapshot.trouble else "unknown")
     if snapshot.trouble:
-        return live(f"not reachable, last seen {COUNT} ago", snapshot.facts_at, "bad")
-    return live("connected", severity="good")
+        return live(f"{snapshot.trouble_label or 'no answer'}, last seen {COUNT} ago", seen_at, "warn")
+    connected = live("connected", severity="good")
+    return connected.then(seen_at + STALE_AFTER_S, f"no answer, last seen {COUNT} ago", seen_at, "warn")
 
 
 def site_state(site: Site) -> LiveText:
@@ -93,6 +99,11 @@ def _iter_problems(snapshot: SystemSnapshot) -> Iterator[LiveText]:
             yield live(
                 f"the server still lists job {job_label(zombie.name, zombie.job_id)} as RUNNING, but no process runs "
                 "it (was the server restarted?). It will not end by itself; clone it to run it again"
+            )
+        elif zombie.is_awaiting_outcomes:
+            yield live(
+                f"job {job_label(zombie.name, zombie.job_id)} has ended on the server, which waits for the outcome of "
+                f"its sites, {OUTCOME_WAIT}"
             )
     yield from _version_problems(snapshot)
 

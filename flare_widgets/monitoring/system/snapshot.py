@@ -12,6 +12,7 @@ from typing import Any
 
 from ...api.job_status import JobStatus
 from ...api.models import SystemInfo
+from ...formatting.text import parse_duration
 from ..job.state import SILENT_AFTER, ZOMBIE_AFTER
 from ..job.updates import ConnectionProblem, GroupRefreshed, GroupUnavailable
 
@@ -89,16 +90,29 @@ class Zombie:
         The job.
     since, seen
         The times when that was first and last seen.
+    has_server_restarted
+        True if the server started after the job; None if that is not known.
     """
 
     job_id: str
     name: str
     since: float
     seen: float
+    has_server_restarted: bool | None = None
 
     @property
     def certain(self) -> bool:
-        """True if it lasted too long for a job that is just starting or ending, when the reports differ briefly."""
+        """True if its process was lost with the server, or it has been without one for too long."""
+        return self._lasts if self.has_server_restarted is None else self.has_server_restarted
+
+    @property
+    def is_awaiting_outcomes(self) -> bool:
+        """True if its part on the server has ended, and the server waits for what the sites report."""
+        return self.has_server_restarted is False and self._lasts
+
+    @property
+    def _lasts(self) -> bool:
+        # While a job is starting or ending, the reports differ briefly.
         return self.seen - self.since >= ZOMBIE_AFTER
 
 
@@ -124,8 +138,8 @@ class SystemSnapshot:
         The server's own, as for a site.
     facts_at
         The time of the server's last answer; None before the first answer.
-    trouble
-        One sentence if it is not answering now.
+    trouble, trouble_label
+        One sentence if it is not answering now, and the same in two words.
     details_at, details_missing
         The time of the last versions and resources; the reason if some are unavailable.
     missing
@@ -146,6 +160,7 @@ class SystemSnapshot:
     resources: str = ""
     facts_at: float | None = None
     trouble: str = ""
+    trouble_label: str = ""
     details_at: float | None = None
     details_missing: str = ""
     missing: tuple[tuple[str, str], ...] = ()
@@ -267,8 +282,8 @@ def _apply_one(before: SystemSnapshot, update: SystemUpdate) -> SystemSnapshot:
         case GroupUnavailable(group=group, reason=reason):
             others = [entry for entry in before.missing if entry[0] != group]
             return replace(before, missing=tuple(sorted([*others, (group, reason)])))
-        case ConnectionProblem(message=words):
-            return replace(before, trouble=words)
+        case ConnectionProblem(message=words, label=label):
+            return replace(before, trouble=words, trouble_label=label)
 
 
 def _apply_status(before: SystemSnapshot, update: SystemReport) -> SystemSnapshot:
@@ -299,6 +314,7 @@ def _apply_status(before: SystemSnapshot, update: SystemReport) -> SystemSnapsho
         zombies=tuple(zombie for zombie in before.zombies if zombie.job_id not in ids),
         facts_at=update.received_at,
         trouble="",
+        trouble_label="",
     )
 
 
@@ -328,9 +344,12 @@ def _find_zombies(before: SystemSnapshot, update: JobListReport) -> Iterable[Zom
     for job in update.jobs:
         job_id = _text_or_empty(job.get("job_id"))
         if job.get("status") == JobStatus.RUNNING and job_id not in running:
-            yield Zombie(
-                job_id, _text_or_empty(job.get("job_name")), known.get(job_id, update.received_at), update.received_at
-            )
+            lasted = parse_duration(job.get("duration"))
+            has_restarted = None
+            if lasted is not None and before.started_at is not None:
+                has_restarted = before.started_at > update.received_at - lasted
+            since = known.get(job_id, update.received_at)
+            yield Zombie(job_id, _text_or_empty(job.get("job_name")), since, update.received_at, has_restarted)
 
 
 def _apply_disabled(before: SystemSnapshot, names: frozenset[str]) -> SystemSnapshot:

@@ -28,9 +28,9 @@ from ...api.session import Session
 from ...errors import AuthorizationError, FlareError, SessionClosed
 from ...formatting.text import sanitize
 from ..callbacks import CallbackPool
-from ..job.updates import ConnectionProblem, GroupRefreshed, GroupUnavailable
+from ..job.updates import NOT_MONITORED, ConnectionProblem, GroupRefreshed, GroupUnavailable
 from ..polling import polls
-from ..polling.pending import PendingPoll, retry_message
+from ..polling.pending import PendingPoll, describe_retry
 from ..polling.poller import Poller
 from ..polling.polls import Answer, error_reason
 from ..watch import BaseWatch, WatchState
@@ -113,10 +113,10 @@ class SystemWatch(BaseWatch[SystemSnapshot]):
         is_needed = self.is_active or (self._is_details_wanted and not self.done)
         return not is_needed and not any(poller.is_pending for poller in self.pollers)
 
-    def run_once(self, now: float, paused: bool, disconnect_reason: str = "") -> None:
+    def run_once(self, now: float, paused: bool, disconnect: ConnectionProblem | None = None) -> None:
         """Process received answers and send due polls; never waits.
 
-        `disconnect_reason` is not empty if the server is not answering.
+        `disconnect` is the problem if the server is not answering.
         """
         if self.done:
             for poller in self.pollers:
@@ -125,8 +125,8 @@ class SystemWatch(BaseWatch[SystemSnapshot]):
         before = self.snapshot
         for name, poller in self._pollers.items():
             self._receive(name, poller, now)
-        if disconnect_reason and self.is_active and not self._pollers["who"].retry_count:
-            self._apply([ConnectionProblem(disconnect_reason, time.time())])
+        if disconnect is not None and self.is_active and not self._pollers["who"].retry_count:
+            self._apply([disconnect])
         for name, poller in self._pollers.items():
             if not paused and poller.is_due(now):
                 poller.begin(PendingPoll(self.session, self._make_poll(name), self._wake))
@@ -158,7 +158,7 @@ class SystemWatch(BaseWatch[SystemSnapshot]):
 
     def _make_poll(self, name: str) -> SystemPollGenerator:
         if name == "who":
-            return _poll_status(polls.significant_clock_offset(self.session))
+            return poll_server(polls.significant_clock_offset(self.session))
         names = self.snapshot.reachable_sites(time.time())
         if name == "doing":
             return _poll_site_jobs(names)
@@ -173,12 +173,11 @@ class SystemWatch(BaseWatch[SystemSnapshot]):
         try:
             updates = poller.receive(now)
         except SessionClosed as e:
-            self._apply([ConnectionProblem(sanitize(str(e), 300), time.time())])
+            self._apply([ConnectionProblem(sanitize(str(e), 300), time.time(), NOT_MONITORED)])
             self._end(WatchState.FAILED, e)
             return
         except FlareError as e:
-            problem = retry_message(self.snapshot.address, e, poller.retry_count)
-            self._apply([ConnectionProblem(problem, time.time())])
+            self._apply([describe_retry(self.snapshot.address, e, poller.retry_count)])
             return
         if updates is None:
             return
@@ -201,7 +200,8 @@ def _names(snapshot: SystemSnapshot) -> tuple[set[str], set[str]]:
     return {job.job_id for job in snapshot.jobs}, {site.name for site in snapshot.connected_sites}
 
 
-def _poll_status(clock_offset: float) -> SystemPollGenerator:
+def poll_server(clock_offset: float) -> SystemPollGenerator:
+    """Poll the connected sites and the jobs that the server runs. Raises the error if there is no answer."""
     (answer,) = yield [commands.get_system_info()]
     if answer.error is not None:
         raise answer.error

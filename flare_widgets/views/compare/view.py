@@ -154,7 +154,7 @@ def _metric_json(comparison: Comparison, metric: str) -> dict[str, Any]:
 def comparison_text(comparison: Comparison) -> str:
     """Return jobs side by side as an aligned table."""
     headings, rows = comparison_rows(comparison)
-    return Table(headings, rows, _notes(comparison)).to_text()
+    return Table(headings, rows, [*_troubles(comparison), *_notes(comparison)]).to_text()
 
 
 def comparison_html(comparison: Comparison, now: float) -> str:
@@ -175,6 +175,7 @@ def _render(comparison: Comparison, now: float, share: float) -> str:
             style=style,
             headings=headings,
             rows=rows,
+            troubles=_troubles(comparison),
             notes=_notes(comparison) + ([f"The live view has {left_out} more charts."] if left_out else []),
             charts=[_render_chart(comparison, metric) for metric in shown],
             made_at=format_date_time(now),
@@ -191,6 +192,10 @@ def _render_chart(comparison: Comparison, metric: str) -> Markup:
     better = {"min": " (lower is better)", "max": " (higher is better)"}.get(comparison.directions[metric], "")
     title = f"{metric} by round{better}"
     return svg_chart.line_chart(lines, title=title, mark=None if best is None else svg_chart.ChartMark(*best, "best"))
+
+
+def _troubles(comparison: Comparison) -> list[str]:
+    return [f"{job.label}: {job.trouble}" for job in comparison.jobs if job.trouble]
 
 
 def _notes(comparison: Comparison) -> list[str]:

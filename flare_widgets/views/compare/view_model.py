@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from ...formatting.text import SHORT_ID, format_duration, format_number, sanitize
 from ...monitoring.job.format import known_total_rounds, rounds_begun_in
 from ...monitoring.job.snapshot import JobSnapshot
+from ...monitoring.job.trouble import absence_note, status_text
 from ..core.metric_direction import metric_direction
 from ..job.timeline import STATUS_GLYPHS, status_category
 
@@ -53,8 +54,10 @@ class ComparedJob:
         Its configuration and course, by heading: ``workflow``, ``sites``, ``rounds``, ``time``.
     lines
         Its metrics by name.
+    trouble
+        A sentence if the job is lost, or the server does not answer; else empty.
     problem
-        The reason why something is missing or stale; else empty.
+        The reason why something is missing; else empty.
     """
 
     label: str
@@ -64,6 +67,7 @@ class ComparedJob:
     glyph: str
     facts: dict[str, str]
     lines: dict[str, ComparedMetric]
+    trouble: str = ""
     problem: str = ""
 
 
@@ -152,8 +156,7 @@ def _unique_labels(snapshots: Sequence[JobSnapshot]) -> list[str]:
 
 
 def _build_compared_job(snapshot: JobSnapshot, label: str, directions: Mapping[str, str], now: float) -> ComparedJob:
-    seen = snapshot.facts_at if snapshot.trouble and snapshot.facts_at is not None else now
-    elapsed = snapshot.elapsed(seen)
+    elapsed = snapshot.elapsed(snapshot.as_of(now))
     sites = snapshot.participating_sites
     facts = {
         "workflow": sanitize(", ".join(w.name for w in snapshot.workflows if w.name), 60),
@@ -178,16 +181,18 @@ def _build_compared_job(snapshot: JobSnapshot, label: str, directions: Mapping[s
             best.value,
         )
     missing = "" if lines else snapshot.freshness_of("metrics").missing_reason
-    trouble = snapshot.trouble if snapshot.trouble and not snapshot.ended else missing and f"no metrics: {missing}"
+    trouble = "" if snapshot.ended else snapshot.trouble or absence_note(snapshot)
+    category = "lost" if snapshot.is_zombie else status_category(snapshot.status, snapshot.ended)
     return ComparedJob(
         label,
         sanitize(snapshot.job_id),
         sanitize(snapshot.name),
-        sanitize(snapshot.status) or "UNKNOWN",
-        STATUS_GLYPHS[status_category(snapshot.status, snapshot.ended)],
+        status_text(snapshot),
+        STATUS_GLYPHS[category],
         facts,
         lines,
         sanitize(trouble),
+        sanitize(f"no metrics: {missing}") if missing and not trouble else "",
     )
 
 

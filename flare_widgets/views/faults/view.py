@@ -12,7 +12,7 @@ import traitlets
 
 from ...formatting.reader_time import format_date_time
 from ...formatting.table import align
-from ...formatting.text import format_age, sanitize
+from ...formatting.text import format_duration, sanitize
 from ..core.actions import Action, Actions
 from ..core.live_view import LiveView
 from .html import faults_html
@@ -177,7 +177,7 @@ class FaultsView(LiveView):
     def _text(self) -> str:
         now = time.time()
         rows = [
-            (sanitize(r.name, 64), f"{sanitize(r.description, 80)} for {format_age(max(0.0, now - r.since))}")
+            (sanitize(r.name, 64), f"{sanitize(r.description, 80)} for {format_duration(max(0.0, now - r.since))}")
             for r in self._last_rows
         ]
         head = describe(self._board.title, self._board.rows())

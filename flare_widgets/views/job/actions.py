@@ -11,9 +11,12 @@ from ...api.commands import Command
 from ...api.saved_results import ResultSession, SavedResult, save_result
 from ...formatting.text import SHORT_ID, sanitize
 from ...monitoring.job.snapshot import JobSnapshot
+from ...monitoring.job.updates import NOT_MONITORED
 from ..core.actions import Action, ActionContext, Actions
 
 T = TypeVar("T")
+
+_ONLY_CLONE = "clone it to run it again"
 
 
 class JobSession(permissions.PermissionSource, ResultSession, Protocol):
@@ -116,6 +119,8 @@ class JobActions(Actions):
             return "the job has ended"
         if self.state_of("abort") == "done":
             return "abort is requested; the status is updated in a few seconds"
+        if self._get_snapshot().is_zombie:
+            return f"no process runs it any more: {_ONLY_CLONE}"
         return self._denial_reason("abort_job")
 
     def _delete_disabled_reason(self) -> str:
@@ -124,6 +129,8 @@ class JobActions(Actions):
         return self._not_ended_reason("only a job that has ended can be deleted") or self._denial_reason("delete_job")
 
     def _not_ended_reason(self, message: str) -> str:
+        if self._get_snapshot().is_zombie:
+            return f"the server still lists it as RUNNING, and no process runs it any more: {_ONLY_CLONE}"
         return (
             ""
             if self._get_snapshot().ended
@@ -133,6 +140,9 @@ class JobActions(Actions):
     def _denial_reason(self, command: str) -> str:
         if self.deleted:
             return "the job was deleted"
+        snapshot = self._get_snapshot()
+        if not snapshot.ended and snapshot.trouble_label not in ("", NOT_MONITORED):
+            return "the server does not answer now"
         return permissions.session_denial_reason(
             self._session, command, submitter=self._get_snapshot().submitter or None
         )

@@ -61,6 +61,7 @@ def _render(snapshot: JobSnapshot, now: float, zone: tzinfo | None, notes: list[
     # A static form of a job that has not ended shows times as of the server's last answer: the time at which the
     # form was made says nothing about the job.
     seen = now if job.updated_at is None else job.updated_at
+    troubles = list(filter(None, [job.connection_problem, *(text.text_at(seen) for text in job.troubles)]))
     events = build_events(snapshot)
     results = snapshot.results or Results()
     moments = [step.at for step in job.steps] + [event.at for event in events.rows]
@@ -75,7 +76,9 @@ def _render(snapshot: JobSnapshot, now: float, zone: tzinfo | None, notes: list[
             root=root,
             style=style,
             job=job,
-            glyph=STATUS_GLYPHS[job.category],
+            glyph="!" if troubles else STATUS_GLYPHS[job.category],
+            last_known=job.last_known.text_at(now),
+            troubles=troubles,
             elapsed=job.elapsed.text_at(seen),
             steps=[(step, None if step.at is None else times.format(step.at)) for step in job.steps],
             sites=[(site, _DEPLOYMENT_GLYPHS[site.state]) for site in job.sites[:max_sites]],

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...formatting.live_text import COUNT, LiveText, live
 from ...formatting.text import join_names, sanitize, shorten_names
-from ...monitoring.job.format import site_text
+from ...monitoring.job.format import MAX_WAITED_FOR, site_text
 from ...monitoring.job.snapshot import JobSnapshot
 from ...monitoring.job.state import Column, MatrixCell
 
@@ -41,8 +41,6 @@ _NARROW_WIDTH, _MAX_NARROW_COLUMNS = 26, 4
 _NAME_WIDTHS = (18, 12, 8)
 _WORKFLOW_NAME_WIDTHS = (40, 20, 12)
 _MAX_NAME_CHARS, _MAX_SITE_CHARS, _MAX_LABEL_CHARS = 60, 120, 28  # characters
-_MAX_NAMED_SITES = 3  # in a sentence
-_AGE_IN_SECONDS_S = 60.0  # a site's activity is counted in seconds before, and like a clock after
 _TROUBLE = ("failed", "silent", "late", "unfinished")
 _COUNTED_STATES = ("working", "late")
 _SUMMARY_LABELS = {"submitted": "done", "unfinished": "not finished", "self-directed": "working on their own"}
@@ -279,7 +277,7 @@ def _summarize(
         return live(", ".join(words))
     longest = min(known, key=lambda site: (known[site], site))
     counted = f"{', '.join(words)} (longest: {labels[sanitize(longest, _MAX_SITE_CHARS)]}, {COUNT})"
-    text = _count_up(counted, known[longest])
+    text = live(counted, known[longest])
     return text.frozen_at(as_of) if trouble else text
 
 
@@ -390,26 +388,24 @@ class _ActivityBuilder:
         self, snapshot: JobSnapshot, as_of: float, states: Mapping[str, MatrixCell], labels: Mapping[str, str]
     ) -> None:
         self._snapshot, self._as_of, self._states = snapshot, as_of, states
-        self._silence = snapshot.silence_by_site
-        busy = sorted(site for site, cell in states.items() if cell.state in _COUNTED_STATES)
         # A site that has handed in its work is not among them.
-        named = busy[: _MAX_NAMED_SITES - (len(busy) > _MAX_NAMED_SITES)]
+        pending = sorted(snapshot.pending_sites(as_of))
+        named = pending[: MAX_WAITED_FOR - (len(pending) > MAX_WAITED_FOR)]
         names = [labels.get(name, name) for name in (sanitize(site, _MAX_SITE_CHARS) for site in named)]
-        if len(names) < len(busy):
-            names.append(f"{len(busy) - len(names)} more")
+        if len(names) < len(pending):
+            names.append(f"{len(pending) - len(names)} more")
         self._waiting = f"waiting for {join_names(names, len(names))}" if names else ""
 
     def __call__(self, site: str) -> LiveText:
-        activity = self._build(site, self._states.get(site))
+        activity = self._build(self._states.get(site))
         return activity.frozen_at(self._as_of) if self._snapshot.trouble else activity
 
-    def _build(self, site: str, cell: MatrixCell | None) -> LiveText:
+    def _build(self, cell: MatrixCell | None) -> LiveText:
         snapshot = self._snapshot
         if cell is None or cell.state == "deployed":
             return live("")
         if cell.state == "silent":
-            asked, seconds = snapshot.freshness_of("system").at, self._silence.get(site)
-            return _count("silent: no heartbeat", None if asked is None or seconds is None else asked - seconds)
+            return _count("silent: no heartbeat", cell.since)
         if snapshot.ended and cell.state not in ("failed", "unfinished"):
             return live("")
         if cell.state == "submitted" and self._waiting:
@@ -421,8 +417,4 @@ class _ActivityBuilder:
 def _count(text: str, since: float | None) -> LiveText:
     if since is None:
         return live(text)
-    return _count_up(f"{text} for {COUNT}", since)
-
-
-def _count_up(text: str, since: float) -> LiveText:
-    return live(text, since).then(since + _AGE_IN_SECONDS_S, text, since, as_duration=True)
+    return live(f"{text} for {COUNT}", since)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...api.job_status import FINISHED, JobStatus
 from ...formatting.text import sanitize
 from ...monitoring.job.snapshot import JobSnapshot
 
-STATUS_GLYPHS = {"unknown": "?", "waiting": "○", "running": "●", "done": "✓", "stopped": "■", "failed": "✕"}
+STATUS_GLYPHS = {
+    "unknown": "?",
+    "waiting": "○",
+    "running": "●",
+    "done": "✓",
+    "stopped": "■",
+    "failed": "✕",
+    "lost": "!",
+}
 """A glyph for each category, for users who cannot tell the colours apart."""
 
 _USUAL_STATUSES = (JobStatus.SUBMITTED, JobStatus.DISPATCHED, JobStatus.RUNNING, FINISHED)
@@ -61,7 +69,9 @@ def steps(snapshot: JobSnapshot) -> list[Step]:
     # A job is dispatched within a second, between two polls: nobody saw it, but it must have happened.
     if JobStatus.RUNNING in statuses and JobStatus.DISPATCHED not in statuses:
         result.insert(statuses.index(JobStatus.RUNNING), Step("dispatched", "passed"))
-    if not snapshot.ended:
+    if snapshot.is_zombie:
+        result = [replace(step, phase="passed") for step in result] + [Step("lost", "current", snapshot.last_run_at)]
+    elif not snapshot.ended:
         current = statuses[-1] if statuses else ""
         after = _USUAL_STATUSES.index(current) + 1 if current in _USUAL_STATUSES else 0
         known = {step.label for step in result}

@@ -72,7 +72,7 @@ class JobReport:
             return None
         job = traits["view_model"]
         progress = (job["progress"] or {}).get("text")
-        change_key = (job["status"], progress, bool(job["failure"]), bool(job["problems"]))
+        change_key = (job["status"], progress, bool(job["failure"]), bool(job["troubles"]))
         return cls(traits["label"], job["has_ended"], change_key)
 
 

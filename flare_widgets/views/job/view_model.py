@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ...api.job_status import JobStatus
 from ...formatting.live_text import COUNT, LiveText, live, to_json
-from ...formatting.text import format_age, format_duration, join_names, sanitize
+from ...formatting.text import format_duration, sanitize
 from ...monitoring.diagnosis import Failure
 from ...monitoring.diagnosis.phrasing import describe_place
 from ...monitoring.job.format import (
@@ -17,18 +18,17 @@ from ...monitoring.job.format import (
     missing_notes,
     progress_text,
     untold_notes,
-    waiting_note,
-    zombie_note,
 )
 from ...monitoring.job.model import Workflow
 from ...monitoring.job.snapshot import JobSnapshot
+from ...monitoring.job.trouble import live_troubles, status_text
 from ..core.hints import explain_next_step
 from .matrix import LIVE_LIMITS, Matrix, MatrixLimits, build_matrix
 from .metrics import describe_live_metrics
 from .timeline import Step, status_category, steps
 
 _DEPLOYMENT_STATES = ("waiting", "deployed", "failed")
-_STALE_AFTER_S = 10.0  # many times the polling interval of the monitor
+_STALE_AFTER_S, _WAITING_STALE_AFTER_S = 10.0, 40.0  # many times the polling interval of the monitor
 _MAX_NAME_CHARS, _MAX_REASON_CHARS, _MAX_SENTENCE_CHARS, _MAX_LINE_CHARS = 60, 200, 500, 300  # characters
 _MAX_LOG_LINES, _MAX_MISSING, _MAX_NAMED_SITES, _MAX_LISTED_SITES, _MAX_WORKFLOWS = 20, 5, 3, 40, 6
 
@@ -105,17 +105,18 @@ class JobViewModel:
     Attributes
     ----------
     job_id, name, status
-        The job, and the server's name for its status.
+        The job, and the server's name for its status; `LOST` if no process runs it any more.
     category
         The category of the status; see :func:`.status_category`.
     has_ended, ended_at
         True if it has ended, and when.
     updated_at
         The time of the server's last answer about it; None before the first.
-    connection_problem
-        A sentence if the server does not answer now; empty once the job has ended.
-    status_age, freshness
-        The age of the status while there is such a problem, else of the data (``warn`` once it is stale).
+    connection_problem, connection_label
+        A sentence if the server does not answer now, and the same in two words; empty once the job has ended.
+    last_known, freshness
+        The last known status and its age, while there is such a problem; else the age of the data (``warn`` once it is
+        stale).
     elapsed, elapsed_when_lost
         Its run time; and the same for a time at which nobody knows whether it still runs.
     facts
@@ -128,8 +129,10 @@ class JobViewModel:
         The server and the sites, whose logs may be read.
     progress, matrix, failure
         None if there is nothing to draw.
-    problems
-        Sentences about problems, or about the reason why the job waits.
+    troubles
+        A sentence for each trouble that the job is in, such as a site that is late, or the reason why it waits.
+    silence
+        A sentence once there has been no news for long, although nothing is known to be wrong; empty before.
     missing_notes
         The missing data and the reasons, a sentence each.
     untold_notes
@@ -148,7 +151,8 @@ class JobViewModel:
     ended_at: float | None
     updated_at: float | None
     connection_problem: str
-    status_age: LiveText
+    connection_label: str
+    last_known: LiveText
     freshness: LiveText
     elapsed: LiveText
     elapsed_when_lost: LiveText
@@ -160,7 +164,8 @@ class JobViewModel:
     progress: JobProgress | None
     matrix: Matrix | None
     failure: FailureCard | None
-    problems: tuple[str, ...]
+    troubles: tuple[LiveText, ...]
+    silence: LiveText
     missing_notes: tuple[str, ...]
     untold_notes: tuple[str, ...]
     live_metrics: str
@@ -176,7 +181,7 @@ def build_view_model(snapshot: JobSnapshot, now: float, limits: MatrixLimits = L
     """Return the view model of a job at the time `now` (seconds since the epoch), with a matrix within the limits."""
     updated_at = snapshot.facts_at
     is_lost = bool(snapshot.trouble) and not snapshot.ended
-    seen = snapshot.as_of(now)
+    seen, status = snapshot.as_of(now), status_text(snapshot)
     elapsed, when_lost = _build_elapsed(snapshot, seen)
     matrix = build_matrix(snapshot, seen, limits)
     sites = snapshot.sites if matrix is None else [site for site in snapshot.sites if site.state == "failed"]
@@ -187,14 +192,15 @@ def build_view_model(snapshot: JobSnapshot, now: float, limits: MatrixLimits = L
     return JobViewModel(
         job_id=sanitize(snapshot.job_id),
         name=sanitize(snapshot.name) or "job",
-        status=sanitize(snapshot.status) or "UNKNOWN",
-        category=status_category(snapshot.status, snapshot.ended),
+        status=status,
+        category="lost" if snapshot.is_zombie else status_category(snapshot.status, snapshot.ended),
         has_ended=snapshot.ended,
         ended_at=snapshot.timeline[-1].at if snapshot.ended and snapshot.timeline else None,
         updated_at=updated_at,
         connection_problem=sanitize(snapshot.trouble) if is_lost else "",
-        status_age=live("") if updated_at is None else live(f"{COUNT} ago", updated_at),
-        freshness=_build_freshness(updated_at),
+        connection_label=(sanitize(snapshot.trouble_label) or "no answer") if is_lost else "",
+        last_known=live("") if updated_at is None else live(f"{status} {COUNT} ago", updated_at),
+        freshness=_build_freshness(snapshot),
         elapsed=when_lost.frozen_at(seen) if is_lost and updated_at is not None else elapsed,
         elapsed_when_lost=when_lost,
         facts=tuple(filter(None, facts)),
@@ -212,7 +218,8 @@ def build_view_model(snapshot: JobSnapshot, now: float, limits: MatrixLimits = L
         progress=_build_progress(snapshot, seen),
         matrix=matrix,
         failure=None if snapshot.failure is None else _build_failure_card(snapshot.failure),
-        problems=tuple(_iter_problems(snapshot, seen)),
+        troubles=tuple(text.frozen_at(seen) if is_lost else text for text in live_troubles(snapshot, seen)),
+        silence=_build_silence(snapshot),
         missing_notes=tuple(missing_notes(snapshot, now)),
         untold_notes=tuple(untold_notes(snapshot)),
         live_metrics=describe_live_metrics(snapshot),
@@ -220,25 +227,44 @@ def build_view_model(snapshot: JobSnapshot, now: float, limits: MatrixLimits = L
     )
 
 
-def _build_freshness(updated_at: float | None) -> LiveText:
+def _build_freshness(snapshot: JobSnapshot) -> LiveText:
+    updated_at = snapshot.facts_at
     if updated_at is None:
         return live("no answer from the server yet")
+    # A job that waits, or will not end, is polled rarely.
+    is_running = snapshot.status == JobStatus.RUNNING and not snapshot.is_zombie
+    stale_after = _STALE_AFTER_S if is_running else _WAITING_STALE_AFTER_S
     fresh = live(f"updated {COUNT} ago", updated_at)
-    return fresh.then(updated_at + _STALE_AFTER_S, f"! last seen {COUNT} ago", updated_at, "warn")
+    return fresh.then(updated_at + stale_after, f"! last seen {COUNT} ago", updated_at, "warn")
+
+
+def _build_silence(snapshot: JobSnapshot) -> LiveText:
+    if snapshot.ended or snapshot.trouble or snapshot.facts_at is None:
+        return live("")
+    after = snapshot.facts_at + _WAITING_STALE_AFTER_S
+    return live("").then(after, f"no news of the job for {COUNT}", snapshot.facts_at, "warn")
 
 
 def _build_elapsed(snapshot: JobSnapshot, as_of: float) -> tuple[LiveText, LiveText]:
     """Return the run time, and the same for a time at which nobody knows whether the job still runs."""
     seconds = snapshot.elapsed(as_of)
-    if seconds is None or snapshot.ended or snapshot.duration is not None:
-        known = "" if seconds is None else format_duration(seconds)
-        unknown = "run time unknown" if snapshot.ended else "not running yet"
-        text = live((f"took {known}" if snapshot.ended else f"{known} elapsed") if known else unknown)
+    is_over = snapshot.ended or snapshot.is_zombie
+    if seconds is None or is_over or snapshot.duration is not None:
+        if seconds is not None:
+            known = format_duration(seconds)
+            words = f"took {known}" if snapshot.ended else f"{known} elapsed"
+            if snapshot.is_zombie:
+                words = f"ran for {known} or more"
+        elif is_over:
+            words = "run time unknown"
+        else:
+            words = "queued" if snapshot.status == JobStatus.SUBMITTED else "not running yet"
+        text = live(words)
         return text, text
     started = snapshot.started_at
     return (
-        live(f"{COUNT} elapsed", started, as_duration=True),
-        live(f"{COUNT} elapsed when last seen", started, as_duration=True),
+        live(f"{COUNT} elapsed", started),
+        live(f"{COUNT} elapsed when last seen", started),
     )
 
 
@@ -246,12 +272,14 @@ def _build_progress(snapshot: JobSnapshot, as_of: float) -> JobProgress | None:
     text = progress_text(snapshot)
     if not text:
         return None
-    left = None if snapshot.trouble or snapshot.is_zombie else snapshot.remaining(as_of)
-    return JobProgress(text, finished_share(snapshot), live("") if left is None else _build_time_left(as_of + left))
-
-
-def _build_time_left(ends_at: float) -> LiveText:
-    return live(f"about {COUNT} left", ends_at, as_duration=True, is_countdown=True).then(ends_at - 1)
+    left = None if snapshot.trouble else snapshot.remaining(as_of)
+    if left is None:
+        return JobProgress(text, finished_share(snapshot), live(""))
+    ends_at = as_of + left
+    # Also while nothing new is heard: nobody knows any more when a round ends that lasts for much longer than usual.
+    until = ends_at - 1 if snapshot.estimate_ends_at is None else min(ends_at - 1, snapshot.estimate_ends_at)
+    time_left = live(f"about {COUNT} left", ends_at, is_countdown=True).then(until)
+    return JobProgress(text, finished_share(snapshot), time_left)
 
 
 def _describe_location(failure: Failure) -> str:
@@ -279,18 +307,6 @@ def _build_failure_card(failure: Failure) -> FailureCard:
         f"last {lines} of the log of {whose}" if log else "",
         log,
     )
-
-
-def _iter_problems(snapshot: JobSnapshot, as_of: float) -> Iterator[str]:
-    if snapshot.ended:
-        return
-    yield from filter(None, (waiting_note(snapshot, as_of), zombie_note(snapshot)))
-    silent = snapshot.silence_by_site
-    names = join_names((sanitize(site, _MAX_NAME_CHARS) for site in sorted(silent)), _MAX_NAMED_SITES)
-    if len(silent) == 1:
-        yield f"{names} is silent: the server has had no heartbeat for {format_age(max(silent.values()))}"
-    elif silent:
-        yield f"{names} are silent: the server has had no heartbeat for up to {format_age(max(silent.values()))}"
 
 
 def _build_details(snapshot: JobSnapshot) -> Iterator[Detail]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import concurrent.futures
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from math import ceil
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +21,8 @@ from ...formatting.reader_time import format_date_time, to_reader_time
 from ...formatting.table import MAX_ROWS, Table
 from ...formatting.text import sanitize
 from ...monitoring.job.format import job_label
+from ...monitoring.job.trouble import LOST
+from ...monitoring.job.updates import NOT_MONITORED
 from ...monitoring.job_list.watch import JobsSnapshot, JobsWatch, ListedJob
 from ..core.actions import Action, ActionContext, Actions
 from ..core.html import fit_to_notebook
@@ -81,8 +83,10 @@ class JobsView(LiveView):
         The session's study.
     updated_at : float
         The time at which the server last listed the jobs; 0 before that.
-    connection_problem : str
-        A sentence if the data may be stale; else empty.
+    connection_problem, connection_label : str
+        A sentence if the data may be stale, and the same in two words; else empty.
+    is_paused : bool
+        True if the server is not asked now, since no browser shows the view: nothing counts on but the list's age.
     has_ended : bool
         True if there will be no more updates: the session is over, or the view was made static.
     seq : int
@@ -101,6 +105,8 @@ class JobsView(LiveView):
     study = traitlets.Unicode().tag(sync=True)
     updated_at = traitlets.Float().tag(sync=True)
     connection_problem = traitlets.Unicode().tag(sync=True)
+    connection_label = traitlets.Unicode().tag(sync=True)
+    is_paused = traitlets.Bool().tag(sync=True)
     has_ended = traitlets.Bool().tag(sync=True)
     seq = traitlets.Int().tag(sync=True)
     nested = traitlets.Unicode().tag(sync=True)
@@ -124,10 +130,12 @@ class JobsView(LiveView):
         self._actions = Actions(self._build_actions(), self._request_update)
         self._row_sync = RowSync(self.send, max_messages_per_s=_MAX_ROW_MESSAGES_PER_S)
         self._watch = monitor.watch_jobs()
+        self._resumed_at, self._is_made = 0.0, False
         self._visibility = VisibilityTracker(self._on_visibility_change)
         self._visibility.expect_display()
         self._unsubscribe: Callable[[], None] = lambda: None
         super().__init__()
+        self._is_made = True
         # Last, since the listener is called at once, in another thread.
         self._unsubscribe = self._watch.subscribe(self._on_snapshot)
         if self._is_static:
@@ -144,6 +152,8 @@ class JobsView(LiveView):
             "study": self._session.study,
             "updated_at": snapshot.facts_at or 0.0,
             "connection_problem": snapshot.trouble,
+            "connection_label": snapshot.trouble_label,
+            "is_paused": self._watch.paused or (snapshot.facts_at or 0.0) < self._resumed_at,
             "has_ended": self._is_static or self._watch.done,
             "seq": self._row_sync.seq,
             "actions": self._actions.to_json(),
@@ -191,8 +201,9 @@ class JobsView(LiveView):
         row.pop("job_id")  # it is the key of the row
         row.pop("submitter_organization", None)
         row.pop("ended")  # so says the category
-        row["category"] = status_category(job.status, job.ended)
-        row["status_text"] = readable_status(job.status) or "unknown"
+        row.pop("is_lost", None)
+        row["category"] = "lost" if job.is_lost else status_category(job.status, job.ended)
+        row["status_text"] = LOST.lower() if job.is_lost else readable_status(job.status) or "unknown"
         refused = self._denied_actions(job.submitter, job.submitter_organization)
         return {**row, "denied_actions": refused} if refused else row
 
@@ -223,9 +234,12 @@ class JobsView(LiveView):
 
     def _on_visibility_change(self, is_visible: bool) -> None:
         if is_visible:
+            self._resumed_at = time.time() if self._watch.paused else 0.0
             self._watch.resume()
         else:
             self._watch.pause()
+        if self._is_made:
+            self._request_update()
 
     def _build_actions(self) -> list[Action]:
         def may(command: str) -> Callable[[], str]:
@@ -253,7 +267,10 @@ class JobsView(LiveView):
         ]
 
     def _closed_reason(self) -> str:
-        return "the session is over" if self._session.closed else ""
+        if self._session.closed:
+            return "the session is over"
+        is_lost = self._watch.snapshot.trouble_label not in ("", NOT_MONITORED)
+        return "the server does not answer now" if is_lost else ""
 
     def _open(self, context: ActionContext) -> concurrent.futures.Future[str]:
         assert self._open_job is not None
@@ -349,20 +366,19 @@ def _table_rows(snapshot: JobsSnapshot) -> list[dict[str, Any]]:
         {
             "job_id": job.job_id,
             "job_name": job.name,
-            "status": job.status,
+            "status": LOST if job.is_lost else job.status,
             "submit_time": _format_local_time(job.submitted_at),
-            "duration": _format_duration(job, snapshot.facts_at),
+            "duration": _duration(job, snapshot.facts_at),
             "study": job.study,
         }
         for job in snapshot.jobs
     ]
 
 
-def _format_duration(job: ListedJob, now: float | None) -> str:
-    seconds = job.duration
-    if seconds is None and job.started_at is not None and now is not None:
-        seconds = max(0.0, now - job.started_at)
-    return "" if seconds is None else str(timedelta(seconds=int(seconds)))
+def _duration(job: ListedJob, now: float | None) -> float | None:
+    if job.duration is None and job.started_at is not None and now is not None:
+        return max(0.0, now - job.started_at)
+    return job.duration
 
 
 def _format_local_time(at: float | None) -> str:

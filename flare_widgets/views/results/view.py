@@ -8,7 +8,7 @@ from ...formatting.text import format_size, join_names, sanitize
 from ...local_files import get_working_folder
 from ...results import Result
 from ..core.html import scoped_style, template_environment
-from ..job.metrics import build_charts
+from ..job.metrics import MAX_OPEN_CHARTS, build_charts
 from ..job.tables import build_evaluation_tables, build_statistics_table
 from .view_model import build_file_groups, build_histograms, build_model_rows, read_outputs
 
@@ -38,8 +38,9 @@ def context(result: Result) -> dict[str, Any]:
         "arguments": [(name, value) for name, value in result.config.arguments.items()],
         "models": build_model_rows(result.models, get_working_folder()),
         "notes": result.notes,
-        "charts": build_charts(snapshot, snapshot.results.scalars if snapshot.results else ()),
+        "charts": build_charts(snapshot, snapshot.step_metrics),
         "hidden_metrics": "",
+        "max_open_charts": MAX_OPEN_CHARTS,
         "evaluation": build_evaluation_tables(result.cross_site, snapshot.key_metric),
         "statistics": build_statistics_table(result.statistics, elsewhere=""),
         "shaded": True,

@@ -47,11 +47,16 @@ def sessions_html(
             root=root,
             style=style,
             rows=[_row(each, show_names and each.name == current, now, show_names) for each in sessions],
+            troubles=[_trouble_text(each, show_names) for each in sessions if each.trouble],
             none=empty_text,
             made_at=times.format(now),
             common=times.common,
         )
     )
+
+
+def _trouble_text(session: SessionViewModel, show_name: bool) -> str:
+    return f"{sanitize(session.name)}: {session.trouble}" if show_name else session.trouble
 
 
 def _row(session: SessionViewModel, current: bool, now: float, show_name: bool) -> dict[str, Any]:

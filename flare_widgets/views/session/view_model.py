@@ -29,7 +29,9 @@ class SessionViewModel:
     state
         The state (:class:`.SessionState`).
     state_text
-        The state, its duration, and the reason if something is wrong; with a severity.
+        The state and its duration, with a severity; the reason if it has been closed.
+    trouble
+        A sentence if it has no connection; else empty.
     certificate
         The warning about the expiry of the user's certificate; empty while that is far away.
     """
@@ -41,6 +43,7 @@ class SessionViewModel:
     study: str
     state: str
     state_text: LiveText
+    trouble: str
     certificate: LiveText
 
     @classmethod
@@ -55,6 +58,7 @@ class SessionViewModel:
             study=sanitize(session.study),
             state=status.state.value,
             state_text=state_text(status.state.value, status.since, status.reason),
+            trouble=session_trouble(session),
             certificate=certificate_text(kit.expires_at.timestamp()),
         )
 
@@ -65,24 +69,36 @@ class SessionViewModel:
     def describe(self, now: float) -> str:
         """Return it in one line: ``admin@nvidia.com  project admin, nvidia  →  server:8002  study x  ready``."""
         parts = [self.username, self.role_and_org, f"→  {self.address}", f"study {self.study}"]
-        return "  ".join(filter(None, [*parts, self.state_text.text_at(now), self.certificate.text_at(now)]))
+        parts += [self.state_text.text_at(now), self.trouble, self.certificate.text_at(now)]
+        return "  ".join(filter(None, parts))
 
 
 def state_text(state: str, since: float, reason: str) -> LiveText:
-    """Return a session's state and its duration; with the reason if something is wrong."""
+    """Return a session's state and its duration; with the reason if it has been closed."""
     why = f": {sanitize(reason, 300)}" if reason else ""
     match state:
         case "ready":
             return live(f"ready for {COUNT}", since, "good")
         case "reconnecting":
-            return live(f"disconnected for {COUNT}, reconnecting{why}", since, "warn")
+            return live(f"reconnecting for {COUNT}", since, "warn")
         case "connecting":
-            return live(f"connecting for {COUNT}{why}", since, "unknown")
+            return live(f"connecting for {COUNT}", since, "unknown")
         case "expired":
             return live("idle; logs in again at the next command", severity="unknown")
+        case "closed" if not reason:
+            return live("closed", severity="unknown")
         case "closed":
             return live(f"closed {COUNT} ago{why}", since, "bad")
     return live(sanitize(state), severity="unknown")
+
+
+def session_trouble(session: Session) -> str:
+    """Return a sentence if a session has lost its connection; else an empty string."""
+    status = session.status
+    if status.state.value != "reconnecting":
+        return ""
+    why = f": {sanitize(status.reason, 300)}" if status.reason else ""
+    return f"no connection to {sanitize(session.kit.address)}, trying again{why}"
 
 
 def certificate_text(expires_at: float) -> LiveText:

@@ -20,6 +20,8 @@ def submit_html(
     jobs: Sequence[Mapping[str, Any]],
     now: float,
     zone: tzinfo | None = None,
+    *,
+    trouble: str = "",
 ) -> str:
     """Return the form as HTML for a saved notebook.
 
@@ -37,6 +39,8 @@ def submit_html(
         The time the form is made, in seconds since the epoch.
     zone
         The time zone of the times; the reader's if not given.
+    trouble
+        A sentence if the session has no connection.
     """
     times = TimeFormatter([now, *(job["at"] for job in jobs)], zone)
     root, style = scoped_style("submit-static.css")
@@ -46,6 +50,7 @@ def submit_html(
         .render(
             root=root,
             style=style,
+            troubles=[trouble] if trouble else [],
             session=[sanitize(words) for words in session],
             chosen=None if folder is None else _folder_context(folder),
             problems=[

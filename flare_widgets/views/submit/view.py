@@ -22,6 +22,7 @@ from ...local_files import absolute_path
 from ..core.actions import Action, ActionContext, Actions
 from ..core.live_view import LiveView
 from ..core.output_handles import Placeholder
+from ..session.view_model import session_trouble
 from .folders import FolderListing, list_folder, looks_like_job
 from .html import submit_html
 
@@ -54,6 +55,8 @@ class SubmitForm(LiveView):
         The job to submit (:meth:`.JobFolder.to_json`), with ``problems``; empty if no folder is chosen.
     actions : list
         The submit action; see :meth:`.Actions.to_json`.
+    connection_problem : str
+        A sentence if the session has no connection; else empty.
     submitted : list
         The jobs submitted so far, newest first: ``job_id, name, at``.
     """
@@ -65,6 +68,7 @@ class SubmitForm(LiveView):
     listing = traitlets.Dict().tag(sync=True)
     job = traitlets.Dict().tag(sync=True)
     actions: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    connection_problem = traitlets.Unicode().tag(sync=True)
     submitted: traitlets.List[Any] = traitlets.List().tag(sync=True)
 
     def __init__(
@@ -113,6 +117,7 @@ class SubmitForm(LiveView):
             "listing": self._listing.to_json(),
             "job": {} if self._job_folder is None else self._job_json(self._job_folder),
             "actions": [] if self._is_static else self._actions.to_json(),
+            "connection_problem": session_trouble(self._session),
             "submitted": list(self._submitted_jobs),
         }
 
@@ -136,6 +141,7 @@ class SubmitForm(LiveView):
                 [sanitize(session.kit.username), sanitize(session.kit.address), f"study {sanitize(session.study)}"],
                 self._submitted_jobs,
                 time.time(),
+                trouble=session_trouble(session),
             ),
         }
 
@@ -247,6 +253,8 @@ def describe_form(
     """Return the form as text: the job to submit, its problems, the submitted jobs."""
     kit = session.kit
     lines = [f"submit a job  {sanitize(kit.username)}  →  {sanitize(kit.address)}  study {sanitize(session.study)}"]
+    if trouble := session_trouble(session):
+        lines.append(f"  ! {trouble}")
     if folder is None:
         lines.append("  no folder chosen")
     else:

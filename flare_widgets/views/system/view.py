@@ -122,6 +122,7 @@ class SystemView(LiveView):
         self._actions: SystemControls | None = (
             None if session is None else SystemActions(session, watch, self._on_actions_change)
         )
+        self._resumed_at = 0.0
         self._visibility = VisibilityTracker(self._on_visibility_change)
         self._unsubscribe: Callable[[], None] = lambda: None
         super().__init__()
@@ -134,9 +135,12 @@ class SystemView(LiveView):
 
     def _state(self) -> dict[str, Any]:
         snapshot = self._watch.snapshot
+        # What a view knows when it comes into sight again is as old as before, until the server has answered.
+        is_paused = self._watch.paused or (snapshot.facts_at or 0.0) < self._resumed_at
+        now = snapshot.facts_at if is_paused and snapshot.facts_at is not None else time.time()
         return {
-            "view_model": build_view_model(snapshot).to_json(),
-            "label": summarize_system(snapshot, time.time()),
+            "view_model": build_view_model(snapshot, is_paused and not snapshot.trouble).to_json(),
+            "label": summarize_system(snapshot, now),
             "actions": {} if self._actions is None or self._is_static else self._actions.to_json(),
         }
 
@@ -179,6 +183,8 @@ class SystemView(LiveView):
 
     def _on_visibility_change(self, is_visible: bool) -> None:
         if is_visible:
+            self._resumed_at = time.time()
             self._watch.resume()
         else:
             self._watch.pause()
+        self._request_update()

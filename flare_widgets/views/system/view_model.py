@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...formatting.live_text import COUNT, LiveText, live, to_json
 from ...formatting.text import sanitize
 from ...monitoring.system.format import (
+    STALE_AFTER_S,
     describe_counts,
     last_seen_text,
     live_problems,
@@ -18,7 +19,6 @@ from ...monitoring.system.format import (
 )
 from ...monitoring.system.snapshot import Site, SystemSnapshot
 
-_STALE_AFTER_S = 5.0  # without an answer from the server
 _MAX_NAME_CHARS = 60  # characters
 
 
@@ -33,7 +33,7 @@ class Row:
     state
         Its state, with a severity.
     state_when_lost
-        Its state while the kernel does not answer; None for the last one known.
+        Its state while the kernel does not answer: the last one known.
     jobs, jobs_title
         The running jobs; and all their ids, or the reason why they are unknown.
     since, since_label
@@ -46,7 +46,7 @@ class Row:
 
     name: str
     state: LiveText
-    state_when_lost: LiveText | None
+    state_when_lost: LiveText
     jobs: str
     jobs_title: str
     since: float | None
@@ -66,13 +66,11 @@ class SystemViewModel:
     address, user, study, counts
         The server, the user with role and organization, and the numbers of sites and jobs; empty if unknown.
     state
-        The server's last known state, with the severity of the present one.
+        The server's state in two words, with its severity.
     freshness
         The age of the data, with the severity ``warn`` once it is stale.
     updated_at
         The time of the server's last answer; None before the first.
-    is_lost
-        True if the server does not answer now.
     problems
         A sentence for each problem, the worst first; empty ones have not arisen yet.
     rows
@@ -90,7 +88,6 @@ class SystemViewModel:
     state: LiveText
     freshness: LiveText
     updated_at: float | None
-    is_lost: bool
     problems: tuple[LiveText, ...]
     rows: tuple[Row, ...]
     no_sites: str
@@ -103,24 +100,37 @@ class SystemViewModel:
         return to_json(self)
 
 
-def build_view_model(snapshot: SystemSnapshot) -> SystemViewModel:
-    """Return the view model of the system."""
+def build_view_model(snapshot: SystemSnapshot, is_paused: bool = False) -> SystemViewModel:
+    """Return the view model of the system.
+
+    Parameters
+    ----------
+    snapshot
+        The system's snapshot.
+    is_paused
+        True if the server is not polled now. Nothing but the age of the data is counted on then.
+    """
     updated_at, details_at = snapshot.facts_at, snapshot.details_at
-    state = server_state(snapshot)
+    rows = (_server_row(snapshot), *(_site_row(snapshot, site) for site in snapshot.sites))
+    problems = tuple(live_problems(snapshot))
+    if is_paused and updated_at is not None:
+        rows = tuple(
+            replace(row, state=row.state.frozen_at(updated_at), last_seen=row.last_seen.frozen_at(updated_at))
+            for row in rows
+        )
+        problems = tuple(problem.frozen_at(updated_at) for problem in problems)
     role = role_and_org(snapshot.role, snapshot.organization)
     reason = sanitize(snapshot.details_missing, 400)
     return SystemViewModel(
         address=sanitize(snapshot.address) or "FLARE server",
         user=" ".join(filter(None, (sanitize(snapshot.username), f"({role})" if role else ""))),
         study=sanitize(snapshot.study),
-        counts="" if updated_at is None else describe_counts(snapshot),
-        # While the connection is lost, the last state is shown struck through.
-        state=state if updated_at is None else live("connected", severity=state.phases[0].severity),
-        freshness=_describe_freshness(updated_at),
+        counts="" if updated_at is None else f"{'last known: ' if snapshot.trouble else ''}{describe_counts(snapshot)}",
+        state=_describe_state(snapshot, is_paused),
+        freshness=_describe_freshness(updated_at, is_paused),
         updated_at=updated_at,
-        is_lost=bool(snapshot.trouble),
-        problems=tuple(live_problems(snapshot)),
-        rows=(_server_row(snapshot), *(_site_row(snapshot, site) for site in snapshot.sites)),
+        problems=problems,
+        rows=rows,
         no_sites=""
         if updated_at is None or snapshot.sites
         else "No site is connected. Start a site with its startup kit; it appears here by itself.",
@@ -130,11 +140,22 @@ def build_view_model(snapshot: SystemSnapshot) -> SystemViewModel:
     )
 
 
-def _describe_freshness(updated_at: float | None) -> LiveText:
+def _describe_state(snapshot: SystemSnapshot, is_paused: bool) -> LiveText:
+    if snapshot.facts_at is None:
+        return server_state(snapshot)
+    if snapshot.trouble:
+        return live(sanitize(snapshot.trouble_label) or "no answer", severity="warn")
+    connected = live("connected", severity="good")
+    return connected if is_paused else connected.then(snapshot.facts_at + STALE_AFTER_S, "no answer", severity="warn")
+
+
+def _describe_freshness(updated_at: float | None, is_paused: bool) -> LiveText:
     if updated_at is None:
         return live("no answer from the server yet")
+    if is_paused:
+        return live(f"paused while out of sight, updated {COUNT} ago", updated_at)
     fresh = live(f"updated {COUNT} ago", updated_at)
-    return fresh.then(updated_at + _STALE_AFTER_S, f"! last seen {COUNT} ago", updated_at, "warn")
+    return fresh.then(updated_at + STALE_AFTER_S, f"! last seen {COUNT} ago", updated_at, "warn")
 
 
 def _server_row(snapshot: SystemSnapshot) -> Row:
@@ -142,7 +163,7 @@ def _server_row(snapshot: SystemSnapshot) -> Row:
     return Row(
         name="server",
         state=server_state(snapshot),
-        state_when_lost=None if seen is None else live(f"last seen {COUNT} ago", seen, "unknown"),
+        state_when_lost=live("" if seen is None else f"last seen {COUNT} ago", seen, "unknown"),
         jobs=running_jobs_text(snapshot, snapshot.jobs),
         jobs_title=", ".join(sanitize(job.job_id) for job in snapshot.jobs),
         since=snapshot.started_at,
@@ -156,18 +177,19 @@ def _server_row(snapshot: SystemSnapshot) -> Row:
 
 def _site_row(snapshot: SystemSnapshot, site: Site) -> Row:
     # Without answers from the server, the clock of its sites stops.
+    last_known = live(f"last known: {site_state(site).text_at(snapshot.facts_at or 0.0)}", severity="unknown")
     is_lost = snapshot.trouble and snapshot.facts_at is not None
     unknown = dict(snapshot.missing).get("jobs of sites", "") if site.connected else ""
     jobs = running_jobs_text(snapshot, site.jobs)
     return Row(
         name=site.name,
-        state=site_state(site).frozen_at(snapshot.facts_at or 0.0) if is_lost else site_state(site),
-        state_when_lost=None,
+        state=last_known if is_lost else site_state(site),
+        state_when_lost=last_known,
         jobs=jobs or ("running jobs unknown" if unknown else ""),
         jobs_title=sanitize(unknown, 300) or ", ".join(sanitize(job.job_id) for job in site.jobs),
         since=site.since,
         since_label="connected since",
-        last_seen=last_seen_text(site),
+        last_seen=live("") if is_lost else last_seen_text(site),
         last_seen_at=site.last_seen,
         version=sanitize(site.version, _MAX_NAME_CHARS),
         resources=sanitize(site.resources, 300),

@@ -2,14 +2,21 @@
 import { type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
 import { createChart } from "../core/chart";
 import { h, setText, setVisible, whenChanged } from "../core/dom";
-import { kernelBanner } from "../core/kernel-banner";
+import { createKernelBanner } from "../core/kernel-banner";
 import { createSwatch } from "../core/series-style";
+import { themed } from "../core/theme";
 import { asBoolean, asRecords, asText, asTexts } from "../core/validate";
 import { type Metric, readMetrics } from "./view-model";
 
+interface Job {
+  /** What is wrong with the job or its connection, with its name; empty if nothing is. */
+  readonly trouble: string;
+  /** The reason why something is missing, likewise. */
+  readonly problem: string;
+}
+
 interface CompareTraits {
-  /** Problems of the jobs, a sentence each. */
-  readonly jobs: readonly string[];
+  readonly jobs: readonly Job[];
   readonly headings: string[];
   readonly rows: string[][];
   readonly metrics: readonly Metric[];
@@ -18,7 +25,7 @@ interface CompareTraits {
 }
 
 const READERS: TraitReaders<CompareTraits> = {
-  jobs: readProblems,
+  jobs: readJobs,
   headings: (value) => asTexts(value),
   rows: readRows,
   metrics: readMetrics,
@@ -28,7 +35,7 @@ const READERS: TraitReaders<CompareTraits> = {
 
 const DIRECTIONS = { max: " (higher is better)", min: " (lower is better)", "": "" };
 
-export default { render };
+export default themed({ render });
 
 function render({ model, el }: RenderContext): () => void {
   const traits = new TypedModel(model, READERS);
@@ -81,7 +88,10 @@ function render({ model, el }: RenderContext): () => void {
     const rows = traits.get("rows");
     drawTable({ headings: traits.get("headings"), rows });
     drawChoice(metrics.map(({ name }) => name));
-    drawNotes(composeNotes(traits.get("jobs"), traits.get("differences"), metrics.length));
+    const jobs = traits.get("jobs");
+    const problems = jobs.map(({ problem }) => problem).filter(Boolean);
+    kernel.draw(jobs.map(({ trouble }) => trouble));
+    drawNotes(composeNotes(problems, traits.get("differences"), metrics.length));
     const metric = metrics.find(({ name }) => name === choice.value) ?? metrics[0];
     setVisible(chooser, metric !== undefined);
     setVisible(chart.element, metric !== undefined);
@@ -98,7 +108,7 @@ function render({ model, el }: RenderContext): () => void {
   }
 
   choice.addEventListener("change", draw);
-  const kernel = kernelBanner(
+  const kernel = createKernelBanner(
     model,
     el,
     element,
@@ -121,10 +131,15 @@ function composeNotes(problems: readonly string[], differences: readonly string[
   return differences.length ? [...notes, `Differences: ${differences.join(", ")}`] : notes;
 }
 
-function readProblems(jobs: unknown): string[] {
-  return asRecords(jobs).flatMap(({ label, problem }) =>
-    asText(problem) ? [`${asText(label)}: ${asText(problem, 500)}`] : [],
-  );
+function readJobs(jobs: unknown): Job[] {
+  return asRecords(jobs).map(({ label, trouble, problem }) => ({
+    trouble: withName(label, trouble),
+    problem: withName(label, problem),
+  }));
+}
+
+function withName(name: unknown, sentence: unknown): string {
+  return asText(sentence) ? `${asText(name)}: ${asText(sentence, 500)}` : "";
 }
 
 function readRows(value: unknown): string[][] {

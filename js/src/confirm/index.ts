@@ -1,7 +1,8 @@
 /** The front-end half of flare_widgets/views/core/confirm.py: a question whose answer the running cell waits for. */
 import { type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
 import { h } from "../core/dom";
-import { kernelBanner } from "../core/kernel-banner";
+import { createKernelBanner } from "../core/kernel-banner";
+import { themed } from "../core/theme";
 import { asText } from "../core/validate";
 
 const MAX_TEXT_CHARS = 500;
@@ -15,7 +16,7 @@ interface ConfirmTraits {
 const readText = (value: unknown): string => asText(value, MAX_TEXT_CHARS);
 const READERS: TraitReaders<ConfirmTraits> = { question: readText, confirm_label: readText, cancel_label: readText };
 
-export default {
+export default themed({
   render({ model, el }: RenderContext): () => void {
     const traits = new TypedModel(model, READERS);
     const confirm = h("button", { class: "flw-button flw-danger", type: "button" }, traits.get("confirm_label"));
@@ -29,7 +30,7 @@ export default {
     const enable = (on: boolean): void => {
       confirm.disabled = cancel.disabled = !on;
     };
-    const kernel = kernelBanner(model, el, element, () => enable(!kernel.hasEnded));
+    const kernel = createKernelBanner(model, el, element, () => enable(!kernel.hasEnded));
     const answer = (agreed: boolean): void => {
       enable(false);
       traits.send({ kind: "answer", is_confirmed: agreed });
@@ -49,4 +50,4 @@ export default {
       element.remove();
     };
   },
-};
+});

@@ -8,7 +8,9 @@ export interface Announcer {
   announce(message: string): void;
 }
 
-export function createAnnouncer(): Announcer {
-  const element = h("div", { class: "flw-spoken", role: "status", "aria-live": "polite" });
+/** @param role `alert` to interrupt the reader */
+export function createAnnouncer(role: "status" | "alert" = "status"): Announcer {
+  const live = role === "alert" ? "assertive" : "polite";
+  const element = h("div", { class: "flw-spoken", role, "aria-live": live });
   return { element, announce: (words) => setText(element, words) };
 }

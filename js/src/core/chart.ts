@@ -17,6 +17,7 @@ import { formatValue } from "./numbers";
 import { positionOn, positionTicks, type Scale } from "./scale";
 import { COLOUR_COUNT, createBandSwatch, createSwatch, seriesStyle } from "./series-style";
 import { sanitize } from "./text";
+import { onThemeChange } from "./theme";
 
 export interface ChartLine {
   readonly name: string;
@@ -430,19 +431,14 @@ export function createChart({ height = 190, picks: sharedPicks }: ChartOptions =
     uplot.redraw(false, true);
   });
   sizes.observe(plot);
-  const redrawColours = (): void => uplot?.redraw(false, true);
-  const themes = new MutationObserver(redrawColours);
-  themes.observe(document.body, { attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
-  const scheme = matchMedia("(prefers-color-scheme: dark)");
-  scheme.addEventListener("change", redrawColours);
+  const stopThemes = onThemeChange(() => uplot?.redraw(false, true));
 
   return {
     element,
     draw,
     dispose() {
       sizes.disconnect();
-      themes.disconnect();
-      scheme.removeEventListener("change", redrawColours);
+      stopThemes();
       uplot?.destroy();
       uplot = undefined;
       element.remove();

@@ -71,7 +71,7 @@ function open({ widget, traits }: Shown, more: Record<string, unknown> = {}) {
     model.widget_manager.kernel.status = "dead";
     model.fire("comm_live_update");
   };
-  return { model, el, close, end, line: el.querySelector<HTMLElement>('[role="alert"]') };
+  return { model, el, close, end, line: el.querySelector<HTMLElement>(".flw-banner") };
 }
 
 it.each(Object.entries(VIEWS))("the %s view reports a lost kernel and recovers", async (_, view) => {
@@ -80,17 +80,18 @@ it.each(Object.entries(VIEWS))("the %s view reports a lost kernel and recovers",
     view.button === "" ? undefined : el.querySelector(view.button)?.getAttribute("aria-disabled") === "true";
   if (view.button) expect(el.querySelector(view.button)).not.toBeNull();
   expect(line?.hidden).toBe(true);
+  expect(line?.parentElement?.firstElementChild).toBe(line);
 
   vi.advanceTimersByTime((QUIET_S + TIMEOUT_S + 1) * 1000);
   await Promise.resolve();
   expect(model.sent).toContainEqual(expect.objectContaining({ kind: "clock" }));
-  expect(line?.textContent).toBe("No answer from the kernel (busy or stopped)");
+  expect(line?.textContent).toBe("!No answer from the kernel (busy or stopped)");
   if (view.button) expect(grey()).toBe(false); // it may yet hear
 
   end();
   await Promise.resolve();
   expect(line?.hidden).toBe(false);
-  expect(line?.textContent).toBe("The kernel was shut down. Run the cell again to reconnect.");
+  expect(line?.textContent).toBe("!The kernel was shut down. Run the cell again to reconnect.");
   if (view.button) {
     expect(grey()).toBe(true);
     expect(el.querySelector<HTMLElement>(view.button)?.title).toBe("the kernel was shut down");

@@ -1,34 +1,59 @@
-/** A line at the top of a view that reports problems of its kernel, for views that have no other place for them. */
+/** The banner of a view that depends on its kernel: the kernel's problem first, then the view's own. */
 
+import { createAnnouncer } from "./announcer";
 import type { Model } from "./anywidget-model";
-import { h, setText, setVisible } from "./dom";
+import { createBanner } from "./banner";
 import { type KernelStatus, watchKernel } from "./kernel";
+
+export interface KernelBanner extends KernelStatus {
+  /** Draw the view's own problems, the worst first. */
+  draw(problems: readonly string[]): void;
+}
 
 /**
  * @param el the element that anywidget gave the view
- * @param view the element that gets the line
+ * @param view the element that gets the banner on top
  * @param onChange called when the kernel's status has changed
  * @param isNeeded returns true while the view depends on the kernel
  */
-export function kernelBanner(
+export function createKernelBanner(
   model: Model,
   el: HTMLElement,
   view: HTMLElement,
   onChange: () => void,
   isNeeded = (): boolean => true,
-): KernelStatus {
-  const line = h("p", { class: "flw-stale flw-gone-words", role: "alert" });
-  setVisible(line, false);
-  view.prepend(line);
+): KernelBanner {
+  const announcer = createAnnouncer("alert");
+  const banner = createBanner(announcer.announce);
+  view.prepend(banner.element);
+  view.append(announcer.element);
+  let own: readonly string[] = [];
   const kernel = watchKernel(model, {
     el,
     onChange: () => {
-      setText(line, kernel.problem);
-      setVisible(line, kernel.problem !== "");
-      view.classList.toggle("flw-gone", kernel.problem !== "");
+      draw();
       onChange();
     },
     isNeeded,
   });
-  return kernel;
+  function draw(): void {
+    const problems = [kernel.problem, ...own].filter(Boolean);
+    view.classList.toggle("flw-gone", kernel.problem !== "");
+    view.classList.toggle("flw-trouble", problems.length > 0);
+    banner.draw(problems);
+  }
+  draw();
+  return {
+    get problem() {
+      return kernel.problem;
+    },
+    get hasEnded() {
+      return kernel.hasEnded;
+    },
+    dispose: () => kernel.dispose(),
+    draw(problems) {
+      own = problems;
+      draw();
+    },
+  };
 }

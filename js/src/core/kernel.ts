@@ -18,6 +18,9 @@ export const TIMEOUT_S = 5;
 /** The same once the host has reported a lost connection: an idle kernel answers at once. */
 export const DISCONNECTED_TIMEOUT_S = 2;
 
+/** The state of a view whose kernel does not answer, in two words. */
+export const KERNEL_LOST = "not live";
+
 const NO_ANSWER = "No answer from the kernel (busy or stopped)";
 const UNREACHABLE = "Connection to the kernel lost";
 const ENDED = "The kernel was shut down. Run the cell again to reconnect.";

@@ -9,15 +9,15 @@ const STATE = readLiveText([
 it("counts from a moment, and changes after another", () => {
   expect([textAt(STATE, 125), severityAt(STATE, 125)]).toEqual(["connected", "good"]);
   expect([textAt(STATE, 125.5), severityAt(STATE, 125.5)]).toEqual(["silent for 25 s", "bad"]);
-  expect(textAt(STATE, 100 + 7300)).toBe("silent for 2 h");
+  expect(textAt(STATE, 100 + 7300)).toBe("silent for 2 h 1 min");
 });
 
 it("counts like a clock, and down", () => {
   const left = readLiveText([
-    { text: ["about ", " left"], moment: 100, as_duration: true, is_countdown: true },
+    { text: ["about ", " left"], moment: 100, is_countdown: true },
     { text: [""], after: 99 },
   ]);
-  expect([20, 98.5, 99.5].map((now) => textAt(left, now))).toEqual(["about 1:20 left", "about 0:01 left", ""]);
+  expect([20, 98.5, 99.5].map((now) => textAt(left, now))).toEqual(["about 1 min 20 s left", "about 1 s left", ""]);
 });
 
 it("never counts below zero", () => {

@@ -2,7 +2,7 @@
  * Text that counts the time and changes with it: the front-end half of flare_widgets/formatting/live_text.py. The kernel
  * says what to show and from which moment on; here, only the clock is read.
  */
-import { formatAge, formatDuration } from "./text";
+import { formatDuration } from "./time";
 import { asNumber, asRecords, asText } from "./validate";
 
 export type Severity = "good" | "warn" | "bad" | "unknown";
@@ -15,7 +15,6 @@ interface Phase {
   readonly parts: readonly string[];
   readonly moment: number | null;
   readonly severity: Severity;
-  readonly isDuration: boolean;
   readonly isCountdown: boolean;
   /** The moment after which the phase holds. */
   readonly after: number;
@@ -29,14 +28,18 @@ const MAX_PART_CHARS = 1000;
 
 /** Read the result of Python's `LiveText.to_json()`; every text in the result is printable and bounded. */
 export function readLiveText(value: unknown): LiveText {
-  return asRecords(value).map(({ text, moment, severity, as_duration, is_countdown, after }) => ({
+  return asRecords(value).map(({ text, moment, severity, is_countdown, after }) => ({
     parts: (Array.isArray(text) ? text : []).map((part) => asText(part, MAX_PART_CHARS)),
     moment: asNumber(moment),
     severity: SEVERITIES.find((known) => known === severity) ?? "unknown",
-    isDuration: as_duration === true,
     isCountdown: is_countdown === true,
     after: asNumber(after) ?? Number.NEGATIVE_INFINITY,
   }));
+}
+
+/** Read a list of results of Python's `LiveText.to_json()`. */
+export function readLiveTexts(value: unknown): LiveText[] {
+  return Array.isArray(value) ? value.map(readLiveText) : [];
 }
 
 /** Return the text as it reads at the time `now`. */
@@ -45,7 +48,7 @@ export function textAt(text: LiveText, now: number): string {
   if (!phase) return "";
   if (phase.moment === null) return phase.parts.join("");
   const seconds = Math.max(0, phase.isCountdown ? phase.moment - now : now - phase.moment);
-  return phase.parts.join(phase.isDuration ? formatDuration(seconds) : formatAge(seconds));
+  return phase.parts.join(formatDuration(seconds));
 }
 
 /** Return the severity of a text at the time `now`. */

@@ -8,6 +8,7 @@ export const STATUS_GLYPHS = {
   done: "✓",
   stopped: "■",
   failed: "✕",
+  lost: "!",
 } as const;
 
 export type StatusCategory = keyof typeof STATUS_GLYPHS;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { formatAge, formatDuration, sanitize } from "./text";
+import { sanitize } from "./text";
 
 describe("sanitize", () => {
   it("keeps printable text in any script", () => {
@@ -16,19 +16,3 @@ describe("sanitize", () => {
     expect(Array.from(sanitize("🏥".repeat(5_000_000), 10))).toEqual([...Array<string>(9).fill("🏥"), "…"]);
   });
 });
-
-it.each([
-  [0, "0:00"],
-  [7.9, "0:07"],
-  [134, "2:14"],
-  [3723, "1:02:03"],
-])("%d seconds are %s", (seconds, words) => expect(formatDuration(seconds)).toBe(words));
-
-it.each([
-  [0.4, "0 s"],
-  [119.9, "119 s"],
-  [121, "2 min"],
-  [7_300, "2 h"],
-  [172_799, "47 h"],
-  [300_000, "3 days"],
-])("%d seconds are %s", (seconds, words) => expect(formatAge(seconds)).toBe(words));

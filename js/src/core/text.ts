@@ -19,28 +19,6 @@ export function sanitize(text: string, limit = 200): string {
   return points.length <= limit ? safe(points) : `${safe(points.slice(0, limit - 1))}…`;
 }
 
-const UNITS = [
-  [86_400, "days"],
-  [3600, "h"],
-  [60, "min"],
-] as const;
-
-/** Format seconds as `0:07`, `2:14` or `1:02:03`. */
-export function formatDuration(seconds: number): string {
-  const whole = Math.floor(seconds);
-  const hours = Math.floor(whole / 3600);
-  const minutes = Math.floor((whole % 3600) / 60);
-  const two = (n: number): string => String(n).padStart(2, "0");
-  const rest = two(whole % 60);
-  return hours ? `${hours}:${two(minutes)}:${rest}` : `${minutes}:${rest}`;
-}
-
-/** Format an age: `42 s`, `5 min`, `3 h`, `4 days`. */
-export function formatAge(seconds: number): string {
-  for (const [size, unit] of UNITS) if (seconds >= 2 * size) return `${Math.floor(seconds / size)} ${unit}`;
-  return `${Math.floor(seconds)} s`;
-}
-
 /** Return a sentence without its period, to be continued. */
 export function withoutPeriod(sentence: string): string {
   return sentence.replace(/\.$/u, "");

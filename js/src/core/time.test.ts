@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { formatExactTime, formatTime, toIsoTime } from "./time";
+import durations from "../../fixtures/durations.json";
+import { formatDuration, formatExactTime, formatTime, toIsoTime } from "./time";
 
 /** A moment in the reader's own zone, whatever zone the tests run in. */
 const at = (year: number, month: number, day: number, hour: number): number =>
@@ -23,3 +24,7 @@ it("shows date and zone in tooltips", () => {
 it("survives an invalid time", () => {
   expect([formatTime(1e300, 0), formatExactTime(1e300), toIsoTime(1e300)]).toEqual(["", "", ""]);
 });
+
+it.each(Object.entries(durations))("formats %s seconds as %s, as Python does", (seconds, text) =>
+  expect(formatDuration(Number(seconds))).toBe(text),
+);

@@ -1,4 +1,4 @@
-/** Formatting of times, given in seconds since the epoch and shown in the reader's time zone. */
+/** Formatting of durations, and of times in seconds since the epoch, shown in the reader's time zone. */
 
 const clockFormat = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit",
@@ -40,4 +40,21 @@ export function formatExactTime(at: number): string {
 export function toIsoTime(at: number): string {
   const when = new Date(at * 1000);
   return Number.isNaN(when.getTime()) ? "" : when.toISOString();
+}
+
+/**
+ * Format a run time or an age: `42 s`, `2 min 14 s`, `1 h 2 min`, `3 days`; never more than has passed. The same rule
+ * as `format_duration` in flare_widgets/formatting/text.py.
+ */
+export function formatDuration(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds));
+  if (whole >= 48 * 3600) return `${Math.floor(whole / 86_400)} days`;
+  const [large, small] = whole >= 3600 ? ["h", "min"] : ["min", "s"];
+  const rest = whole >= 3600 ? Math.floor(whole / 60) : whole;
+  const parts = [
+    [Math.floor(rest / 60), large],
+    [rest % 60, small],
+  ] as const;
+  const shown = parts.filter(([count]) => count > 0).map(([count, unit]) => `${count} ${unit}`);
+  return shown.join(" ") || "0 s";
 }

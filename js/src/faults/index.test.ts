@@ -47,7 +47,7 @@ afterEach(() => {
 it("has a row per process with its actions", () => {
   const { el } = open([row("server"), row("site-1", "paused", "paused")], "local: site-1 paused, 1 running");
   const [server, site] = lines(el);
-  expect(server?.textContent).toContain("server● running65 s");
+  expect(server?.textContent).toContain("server● running1 min 5 s");
   expect(site?.querySelector(".flw-process-state")?.textContent).toBe("❙❙ paused");
   expect(site?.querySelector('[role="group"]')?.getAttribute("aria-label")).toBe("site-1");
   const grey = server?.querySelector('button[data-action="back server"]');

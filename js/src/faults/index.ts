@@ -2,7 +2,8 @@
 import { type Model, type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
 import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
 import { disableAll, prefixStale } from "../core/kernel";
-import { kernelBanner } from "../core/kernel-banner";
+import { createKernelBanner } from "../core/kernel-banner";
+import { themed } from "../core/theme";
 import { asNumber, asText } from "../core/validate";
 import { type ProcessRow, readProcessRows } from "./process-rows";
 import { createFaultsView, type FaultsViewState } from "./view";
@@ -36,7 +37,7 @@ export default function faultsWidget() {
       browserNow,
       send: (message) => traits.send(message),
     });
-    const kernel = kernelBanner(
+    const kernel = createKernelBanner(
       model,
       el,
       view.element,
@@ -60,5 +61,5 @@ export default function faultsWidget() {
     };
   }
 
-  return { initialize, render };
+  return themed({ initialize, render });
 }

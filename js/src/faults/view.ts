@@ -2,8 +2,7 @@
 import { type ActionBar, type ActionMessage, createActionBar } from "../core/actions";
 import { createAnnouncer } from "../core/announcer";
 import { h, setText } from "../core/dom";
-import { formatAge } from "../core/text";
-import { formatExactTime, toIsoTime } from "../core/time";
+import { formatDuration, formatExactTime, toIsoTime } from "../core/time";
 import { GLYPHS, type ProcessRow } from "./process-rows";
 
 export interface FaultsViewState {
@@ -127,7 +126,7 @@ class ProcessLine {
     setText(this.#glyph, GLYPHS[row.state]);
     setText(this.#text, row.text);
     if (row.since !== null) {
-      setText(this.#since, formatAge(Math.max(0, kernelNow - row.since)));
+      setText(this.#since, formatDuration(Math.max(0, kernelNow - row.since)));
       this.#since.dateTime = toIsoTime(row.since);
       this.#since.title = formatExactTime(row.since);
     }

@@ -3,6 +3,7 @@ import { type Action, readActions } from "../core/actions";
 import { type Model, type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
 import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
 import { disableAll, prefixStale, watchKernel } from "../core/kernel";
+import { themed } from "../core/theme";
 import { asBoolean, asNumber, asText } from "../core/validate";
 import { type EventList, readEvents } from "./events";
 import { type Metric, readMetrics } from "./metrics";
@@ -89,5 +90,5 @@ export default function jobWidget() {
     };
   }
 
-  return { initialize, render };
+  return themed({ initialize, render });
 }

@@ -1,6 +1,6 @@
 /** The view model of a job: the front-end half of flare_widgets/views/job/view_model.py. */
 
-import { type LiveText, readLiveText } from "../core/live-text";
+import { type LiveText, readLiveText, readLiveTexts } from "../core/live-text";
 import { type StatusCategory, toStatusCategory } from "../core/status";
 import { asNumber, asRecord, asRecords, asText, asTexts } from "../core/validate";
 
@@ -97,7 +97,8 @@ export interface JobViewModel {
   readonly endedAt: number | null;
   readonly updatedAt: number | null;
   readonly connectionProblem: string;
-  readonly statusAge: LiveText;
+  readonly connectionLabel: string;
+  readonly lastKnown: LiveText;
   readonly freshness: LiveText;
   readonly elapsed: LiveText;
   readonly elapsedWhenLost: LiveText;
@@ -109,7 +110,8 @@ export interface JobViewModel {
   readonly progress: Progress | null;
   readonly matrix: Matrix | null;
   readonly failure: FailureCard | null;
-  readonly problems: readonly string[];
+  readonly troubles: readonly LiveText[];
+  readonly silence: LiveText;
   readonly missingNotes: readonly string[];
   readonly untoldNotes: readonly string[];
   /** A sentence on which metrics are live; empty if there is no need. */
@@ -134,7 +136,8 @@ export function readViewModel(value: unknown): JobViewModel {
     endedAt: asNumber(raw["ended_at"]),
     updatedAt: asNumber(raw["updated_at"]),
     connectionProblem: asText(raw["connection_problem"]),
-    statusAge: readLiveText(raw["status_age"]),
+    connectionLabel: asText(raw["connection_label"]),
+    lastKnown: readLiveText(raw["last_known"]),
     freshness: readLiveText(raw["freshness"]),
     elapsed: readLiveText(raw["elapsed"]),
     elapsedWhenLost: readLiveText(raw["elapsed_when_lost"]),
@@ -157,7 +160,8 @@ export function readViewModel(value: unknown): JobViewModel {
     progress: raw["progress"] ? readProgress(asRecord(raw["progress"])) : null,
     matrix: raw["matrix"] ? readMatrix(asRecord(raw["matrix"])) : null,
     failure: raw["failure"] ? readFailure(asRecord(raw["failure"])) : null,
-    problems: sentences(raw["problems"]),
+    troubles: readLiveTexts(raw["troubles"]),
+    silence: readLiveText(raw["silence"]),
     missingNotes: sentences(raw["missing_notes"]),
     untoldNotes: sentences(raw["untold_notes"]),
     liveMetrics: asText(raw["live_metrics"], MAX_SENTENCE_CHARS),

@@ -57,10 +57,11 @@ describe("progress", () => {
     expect(texts(".flw-round")).toEqual(["round 6 of 10"]);
     expect(all(".flw-bar")[0]?.getAttribute("aria-valuenow")).toBe("55");
     expect(all(".flw-bar-fill")[0]?.style.width).toBe("55%");
-    expect(texts(".flw-left")).toEqual(["about 1:20 left"]);
+    expect(texts(".flw-left")).toEqual(["about 1 min 20 s left"]);
     vi.advanceTimersByTime(5000);
-    expect(texts(".flw-left")).toEqual(["about 1:15 left"]);
-    vi.advanceTimersByTime(200_000);
+    expect(texts(".flw-left")).toEqual(["about 1 min 15 s left"]);
+    // The round lasts three times as long as usual: nobody knows any more when it ends.
+    vi.advanceTimersByTime(30_000);
     expect(texts(".flw-left")).toEqual([""]);
   });
 
@@ -75,14 +76,14 @@ describe("the matrix", () => {
     const { texts, all } = open("late and silent");
     const rows = all(".flw-matrix tbody tr").map((row) => [...row.children].map((cell) => cell.textContent));
     expect(rows).toEqual([
-      ["site-1", "■submitted", "!late", "late: training, round 2 for 2:57"],
-      ["site-2", "■submitted", "■submitted", "waiting for site-1"],
+      ["site-1", "■submitted", "!late", "late: training, round 2 for 2 min 57 s"],
+      ["site-2", "■submitted", "■submitted", "waiting for site-1 and site-4"],
       ["site-3", "■submitted", "■submitted", "silent: no heartbeat for 50 s"],
-      ["site-4", "■submitted", "·waiting", "waiting"],
+      ["site-4", "■submitted", "!late", "has not fetched its task for 2 min 57 s"],
     ]);
     expect(texts(".flw-matrix thead th")).toEqual(["site", "round 1", "round 2", "now"]);
     vi.advanceTimersByTime(3000);
-    expect(texts(".flw-now")[0]).toBe("late: training, round 2 for 3:00");
+    expect(texts(".flw-now")[0]).toBe("late: training, round 2 for 3 min");
   });
 
   it("does not redraw cells while only time passes", () => {
@@ -174,13 +175,48 @@ describe("the failure", () => {
   });
 });
 
-describe("notes and details", () => {
-  it("show problems and unavailable data", () => {
-    const { texts } = open("late and silent");
-    expect(texts(".flw-notes li")).toEqual([
-      "! site-3 is silent: the server has had no heartbeat for 50 s",
-      "metrics not known (your role may not read the server's files)",
+describe("the banner", () => {
+  it("is first, and counts by the same clock as the row of the site", () => {
+    const { texts, view } = open("late and silent");
+    expect(view.element.firstElementChild?.className).toBe("flw-banner");
+    expect(texts(".flw-banner li")).toEqual([
+      "!site-3 is silent: no heartbeat for 50 s",
+      "!site-4 has not fetched its task for 2 min 57 s",
+      "!site-1 has been working for 2 min 57 s, much longer than usual",
     ]);
+    vi.advanceTimersByTime(3000);
+    expect(texts(".flw-banner li")[0]).toBe("!site-3 is silent: no heartbeat for 53 s");
+    expect(texts(".flw-now")[2]).toBe("silent: no heartbeat for 53 s");
+    expect(texts(".flw-pill")).toEqual(["!RUNNING"]);
+    expect(texts(".flw-left")).toEqual([""]);
+  });
+
+  it("tells of a monitor that is silent, and stays away from a job that goes well", () => {
+    const { texts, all } = open("rounds");
+    expect(texts(".flw-banner li")).toEqual([]);
+    expect(all(".flw-banner")[0]?.hidden).toBe(true);
+    const { texts: later, show, job } = open("rounds");
+    const silence = [{ text: [""] }, { text: ["no news of the job for ", ""], moment: 0, after: 40 }];
+    show({ ...job, silence });
+    expect(later(".flw-banner li")[0]).toContain("no news of the job for");
+  });
+});
+
+it("shows a job that no process runs as lost, its clock stopped", () => {
+  const { texts, view } = open("lost");
+  expect(texts(".flw-pill")).toEqual(["!LOST"]);
+  expect(view.element.dataset["category"]).toBe("lost");
+  expect(texts(".flw-current")[0]).toMatch(/^lost/);
+  expect(texts(".flw-ahead")).toEqual([]);
+  vi.advanceTimersByTime(60_000);
+  expect(texts(".flw-elapsed")).toEqual(["ran for 1 min or more"]);
+  expect(texts(".flw-banner li")[0]).toContain("the server no longer runs it");
+});
+
+describe("notes and details", () => {
+  it("show unavailable data", () => {
+    const { texts } = open("late and silent");
+    expect(texts(".flw-notes li")).toEqual(["metrics not known (your role may not read the server's files)"]);
   });
 
   it("draw details on expand, with growing ages", () => {

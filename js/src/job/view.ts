@@ -1,7 +1,9 @@
 /** The job view, composed of its parts. Independent of anywidget and of kernels. */
 import type { Action, ActionMessage } from "../core/actions";
 import { createAnnouncer } from "../core/announcer";
+import { createBanner } from "../core/banner";
 import { h, setVisible } from "../core/dom";
+import { KERNEL_LOST } from "../core/kernel";
 import { textAt } from "../core/live-text";
 import { SHORT_ID_LENGTH } from "../core/text";
 import type { EventList } from "./events";
@@ -67,11 +69,14 @@ const TICK_MS = 250;
 
 export function createJobView({ kernelNow, browserNow, send, openSections }: JobViewOptions): JobView {
   const announcer = createAnnouncer();
+  const banner = createBanner(announcer.announce, () =>
+    latest ? `${latest.job.name}: ${latest.job.status}, all problems resolved` : "",
+  );
   const header = createHeader(announcer.announce);
   const summary = createSummary();
   const timeline = createTimeline();
   const failure = createFailureCard(openSections);
-  const notes = createNotes();
+  const notes = createNotes("data that is missing");
   const footnotes = createNotes("not told by FLARE", "flw-footnotes");
   const sites = createSites();
   const matrix = createMatrix(openSections);
@@ -84,6 +89,7 @@ export function createJobView({ kernelNow, browserNow, send, openSections }: Job
   const element = h(
     "div",
     { class: "flw-job flw-live", role: "group", tabindex: "-1" },
+    banner.element,
     header.element,
     summary.element,
     timeline.element,
@@ -112,12 +118,16 @@ export function createJobView({ kernelNow, browserNow, send, openSections }: Job
     // While the kernel does not answer, show the time of the last confirmed data.
     const confirmedNow = kernelProblem && job.updatedAt !== null ? Math.min(now, job.updatedAt) : now;
     const elapsed = kernelProblem ? textAt(job.elapsedWhenLost, confirmedNow) : textAt(job.elapsed, now);
-    header.draw(job, problemOf(latest), now);
+    const problems = problemsAt(latest, confirmedNow);
+    const label = kernelProblem ? KERNEL_LOST : job.connectionLabel;
+    element.classList.toggle("flw-trouble", problems.length > 0);
+    banner.draw(problems);
+    header.draw(job, { label, isAny: problems.length > 0 }, now);
     summary.draw(elapsed, job.facts, job.progress, confirmedNow);
     matrix.draw(job.matrix, confirmedNow);
     details.draw(job.details, now);
     timeline.draw(job.steps, now);
-    actions.draw(problemOf(latest), latest.actions, browserNow());
+    actions.draw(latest.actions, browserNow());
     // Nothing more changes by itself in the view of an ended job, which may stay for hours.
     if (job.hasEnded && !actions.isWaiting()) stop();
   }
@@ -137,11 +147,10 @@ export function createJobView({ kernelNow, browserNow, send, openSections }: Job
     const { job } = next;
     const hasFailed = job.category === "failed";
     element.dataset["category"] = job.category;
-    element.classList.toggle("flw-lost", problemOf(next) !== "");
     element.setAttribute("aria-label", next.label);
     failure.draw(job.failure, hasFailed);
-    notes.draw(job.problems, job.missingNotes);
-    footnotes.draw([], job.untoldNotes);
+    notes.draw(job.missingNotes);
+    footnotes.draw(job.untoldNotes);
     sites.draw(job.sites, job.noSites);
     metrics.draw(next.metrics, next.hiddenMetrics, job.liveMetrics);
     tables.draw(next.tables);
@@ -150,19 +159,10 @@ export function createJobView({ kernelNow, browserNow, send, openSections }: Job
     if (next.hasLog) log.draw(logState(job));
     if (!job.hasEnded) start();
     tick();
-    if (before) announceChange(before, next);
+    if (before && job.status !== before.job.status) announcer.announce(`${job.name}: ${job.status}`);
     const summaryText = job.failure?.summary ?? "";
     if (summaryText && summaryText !== announcedFailure) announcer.announce(summaryText);
     announcedFailure = summaryText;
-  }
-
-  function announceChange(before: JobViewState, next: JobViewState): void {
-    const { name, status } = next.job;
-    const [problemBefore, problem] = [problemOf(before), problemOf(next)];
-    if (status !== before.job.status) announcer.announce(`${name}: ${status}`);
-    // Announce only the start of a problem: its text counts attempts, and would be announced again and again.
-    else if (problem && !problemBefore) announcer.announce(problem);
-    else if (!problem && problemBefore) announcer.announce(`${name}: ${status}, connected again`);
   }
 
   function stop(): void {
@@ -186,9 +186,10 @@ export function createJobView({ kernelNow, browserNow, send, openSections }: Job
   };
 }
 
-/** Return the reason why the data is not confirmed now; empty while it is. */
-function problemOf({ job, kernelProblem }: JobViewState): string {
-  return kernelProblem || job.connectionProblem;
+/** Return what is wrong, the worst first. */
+function problemsAt({ job, kernelProblem }: JobViewState, confirmedNow: number): string[] {
+  const own = [...job.troubles, job.silence].map((text) => textAt(text, confirmedNow));
+  return [kernelProblem || job.connectionProblem, ...own].filter(Boolean);
 }
 
 function logState({ jobId, logTargets, hasEnded }: JobViewModel): LogPanelState {

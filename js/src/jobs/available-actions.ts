@@ -23,12 +23,15 @@ interface Rule {
   readonly max: number;
 }
 
+const NOT_IF_LOST = "no process runs it any more: clone it to run it again";
+
+const isLost = (job: ListedJob): boolean => job.category === "lost";
 const one = { min: 1, max: 1, fits: () => true, whenNoneFits: "" };
 const several = { min: 1, max: Infinity };
 const RULES: Readonly<Record<string, Rule>> = {
   open: one,
   compare: { min: 2, max: MAX_COMPARED, fits: () => true, whenNoneFits: "" },
-  abort: { ...several, fits: (job) => !job.hasEnded, whenNoneFits: "it has ended" },
+  abort: { ...several, fits: (job) => !job.hasEnded && !isLost(job), whenNoneFits: "it has ended" },
   clone: one,
   download: { ...one, fits: (job) => job.hasEnded, whenNoneFits: "results are available once the job has ended" },
   delete: {
@@ -64,7 +67,7 @@ function disabledReason(
 ): string {
   if (selected.length < min) return min > 1 ? "select two or more jobs" : "select a job";
   if (selected.length > max) return max === 1 ? "select one job only" : `select ${max} jobs at most`;
-  if (fitting.length === 0) return whenNoneFits;
+  if (fitting.length === 0) return selected.every(isLost) ? NOT_IF_LOST : whenNoneFits;
   if (jobs.length > 0) return "";
   const by = fitting[0]?.submitter || "somebody else";
   return `your role may not ${label.toLowerCase()} a job of ${by} under FLARE's default policy`;

@@ -25,6 +25,7 @@ const STATES: Readonly<Record<string, Test>> = {
   failed: (job) => job.category === "failed",
   aborted: (job) => job.status.includes("ABORTED"),
   stopped: (job) => job.category === "stopped",
+  lost: (job) => job.category === "lost",
 };
 
 const FIELDS: Readonly<Record<string, (job: ListedJob) => readonly string[]>> = {

@@ -171,16 +171,28 @@ describe("the table of jobs", () => {
       set: [["id-0", withCategory({ name: "x", status: "RUNNING", started_at: NOW - 60, submitted_at: NOW - 70 })]],
     });
     const time = (): string => el.querySelector(".flw-row:not(.flw-header) .flw-col-time")?.textContent ?? "";
-    expect(time()).toBe("1:00");
+    expect(time()).toBe("1 min");
     vi.advanceTimersByTime(5000);
-    expect(time()).toBe("1:05");
+    expect(time()).toBe("1 min 5 s");
     expect(text(".flw-fresh")).toBe("updated 5 s ago");
-    model.receive({ connection_problem: "no connection to server:8002, trying again (1)", sent_at: NOW + 5 });
+    const problem = "no connection to server:8002, trying again (1)";
+    model.receive({ connection_problem: problem, connection_label: "reconnecting (1)", sent_at: NOW + 5 });
     vi.advanceTimersByTime(3000);
-    expect(time()).toBe("1:00");
-    expect(text(".flw-jobs-problem")).toBe(
-      "no connection to server:8002, trying again (1). Showing the list from 8 s ago",
-    );
+    expect(time()).toBe("1 min");
+    expect(text(".flw-banner")).toBe("!no connection to server:8002, trying again (1). Showing the list from 8 s ago");
+    expect(text(".flw-pill")).toBe("!reconnecting (1)");
+  });
+
+  it("counts nothing but its own age while it is paused", () => {
+    const { model, text, el } = open(1);
+    const row = withCategory({ name: "x", status: "RUNNING", started_at: NOW - 60, submitted_at: NOW - 70 });
+    model.fire("msg:custom", { kind: "rows", feed: "rows", seq: 1, removed: [], set: [["id-0", row]] });
+    model.receive({ is_paused: true, sent_at: NOW });
+    vi.advanceTimersByTime(4000);
+    expect(el.querySelector(".flw-row:not(.flw-header) .flw-col-time")?.textContent).toBe("1 min");
+    expect(text(".flw-fresh")).toBe("paused while out of sight, updated 4 s ago");
+    expect(el.querySelector(".flw-fresh")?.className).not.toContain("flw-stale");
+    expect(text(".flw-banner")).toBe("");
   });
 
   it("reports visibility to the kernel", () => {

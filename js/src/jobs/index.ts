@@ -3,8 +3,9 @@ import { type Action, readActions } from "../core/actions";
 import { type Model, type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
 import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
 import { h } from "../core/dom";
-import { disableAll, watchKernel } from "../core/kernel";
+import { disableAll, KERNEL_LOST, watchKernel } from "../core/kernel";
 import { RowSync } from "../core/row-sync";
+import { themed } from "../core/theme";
 import { asBoolean, asNumber, asText } from "../core/validate";
 import { reportVisibility } from "../core/visibility";
 import { type ListedJob, readListedJob } from "./listed-job";
@@ -15,6 +16,8 @@ interface JobsTraits extends ClockTraits {
   readonly study: string;
   readonly updated_at: number | null;
   readonly connection_problem: string;
+  readonly connection_label: string;
+  readonly is_paused: boolean;
   readonly has_ended: boolean;
   readonly seq: number | null;
   readonly nested: string;
@@ -26,6 +29,8 @@ const READERS: TraitReaders<JobsTraits> = {
   study: asText,
   updated_at: asNumber,
   connection_problem: (value) => asText(value, 500),
+  connection_label: (value) => asText(value),
+  is_paused: asBoolean,
   has_ended: asBoolean,
   seq: asNumber,
   nested: asText,
@@ -75,13 +80,15 @@ export default function jobsWidget() {
         study: traits.get("study"),
         updatedAt: updatedAt !== null && updatedAt > 0 ? updatedAt : null,
         connectionProblem: (hasEnded ? "" : kernel.problem) || traits.get("connection_problem"),
+        connectionLabel: !hasEnded && kernel.problem ? KERNEL_LOST : traits.get("connection_label"),
+        isPaused: traits.get("is_paused"),
         hasEnded,
         actions: disableAll(traits.get("actions"), kernel),
       });
     };
     const stop = [
       kernel.dispose,
-      traits.onChange(["updated_at", "sent_at", "connection_problem", "actions", "has_ended"], draw),
+      traits.onChange(["updated_at", "sent_at", "connection_problem", "is_paused", "actions", "has_ended"], draw),
       traits.onChange(["nested"], () => nested.draw(traits.get("nested"))),
       rowSync?.subscribe(() => {
         rows = [...(rowSync?.rows.values() ?? [])];
@@ -99,5 +106,5 @@ export default function jobsWidget() {
     };
   }
 
-  return { initialize, render };
+  return themed({ initialize, render });
 }

@@ -3,10 +3,13 @@
 import { copyText } from "../core/copy";
 import { h, setText } from "../core/dom";
 import { STATUS_GLYPHS } from "../core/status";
-import { formatAge, formatDuration, SHORT_ID_LENGTH } from "../core/text";
-import { formatExactTime, toIsoTime } from "../core/time";
+import { SHORT_ID_LENGTH } from "../core/text";
+import { formatDuration, formatExactTime, toIsoTime } from "../core/time";
 import type { RowPosition, RowRenderer } from "../core/virtual-list";
 import { elapsed, type ListedJob } from "./listed-job";
+
+/** Time in which a job is just queued; the same as QUEUED_AFTER_S in flare_widgets/monitoring/job/state.py. */
+const QUEUED_S = 10;
 
 /** Height of a row; the same as in live.css. */
 export const ROW_HEIGHT_PX = 30;
@@ -91,7 +94,7 @@ export function createJobRow(context: RowContext): RowRenderer<ListedJob> {
       setTitle(submittedAt, "");
       submittedAt.removeAttribute("datetime");
     } else {
-      setText(submittedAt, `${formatAge(Math.max(0, now - next.submittedAt))} ago`);
+      setText(submittedAt, `${formatDuration(Math.max(0, now - next.submittedAt))} ago`);
       setTitle(submittedAt, formatExactTime(next.submittedAt));
       submittedAt.dateTime = toIsoTime(next.submittedAt);
     }
@@ -113,7 +116,8 @@ export function progressText(job: ListedJob, now: number): string {
   const time = seconds === null ? "" : formatDuration(seconds);
   if (job.progress) return time ? `${job.progress}, ${time}` : job.progress;
   if (job.category === "waiting" && job.submittedAt !== null) {
-    return `waiting ${formatDuration(Math.max(0, now - job.submittedAt))}`;
+    const waited = now - job.submittedAt;
+    return waited < QUEUED_S ? "queued" : `waiting ${formatDuration(waited)}`;
   }
   return time || "–";
 }

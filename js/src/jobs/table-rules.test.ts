@@ -106,6 +106,14 @@ describe("available actions", () => {
     expect(reasons([waiting])).toMatchObject({ abort: "", delete: "" });
   });
 
+  it("offer only a clone of a lost job", () => {
+    const lost = readListedJob("lost", { status: "RUNNING", category: "lost", name: "x" });
+    const reason = "no process runs it any more: clone it to run it again";
+    expect(reasons([lost])).toMatchObject({ clone: "", abort: reason, download: reason, delete: reason });
+    expect(availableActions(OFFERS, [lost, running]).find(({ name }) => name === "abort")?.jobs).toEqual([running]);
+    expect(progressText(readListedJob("new", { category: "waiting", submitted_at: NOW - 9 }), NOW)).toBe("queued");
+  });
+
   it("apply to matching jobs, which the question names", () => {
     const abort = availableActions(OFFERS, JOBS).find(({ name }) => name === "abort");
     expect(abort?.jobs.map(({ id }) => id)).toEqual(["aaa1", "bbb2"]);
@@ -130,9 +138,9 @@ describe("available actions", () => {
 
 describe("a row", () => {
   it.each([
-    [0, "waiting 0:40"],
-    [1, "round 4/10, 59:50"],
-    [2, "0:12"],
+    [0, "waiting 40 s"],
+    [1, "round 4/10, 59 min 50 s"],
+    [2, "12 s"],
   ])("%d says %s", (index, words) => expect(progressText(JOBS[index] as (typeof JOBS)[0], NOW)).toBe(words));
 
   it.each([

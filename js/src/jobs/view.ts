@@ -1,9 +1,11 @@
 /** The table of jobs, composed of its parts. Independent of anywidget and of kernels. */
 import { type Action, type ActionMessage, createActionBar } from "../core/actions";
 import { createAnnouncer } from "../core/announcer";
+import { createBanner } from "../core/banner";
 import { copyText } from "../core/copy";
 import { h, setText, setVisible } from "../core/dom";
-import { formatAge, withoutPeriod } from "../core/text";
+import { withoutPeriod } from "../core/text";
+import { formatDuration } from "../core/time";
 import { createVirtualList } from "../core/virtual-list";
 import { type AvailableAction, availableActions } from "./available-actions";
 import { readFilter } from "./filter";
@@ -18,6 +20,10 @@ export interface JobsViewState {
   readonly study: string;
   readonly updatedAt: number | null;
   readonly connectionProblem: string;
+  /** The same in two words. */
+  readonly connectionLabel: string;
+  /** The server is not asked now: only the age of the list counts on. */
+  readonly isPaused: boolean;
   readonly hasEnded: boolean;
   readonly actions: readonly Action[];
 }
@@ -48,7 +54,7 @@ const COLUMNS: readonly (readonly [Column, string])[] = [
 ];
 
 /** Filter words offered by the menu. */
-const STATUS_CHOICES = ["all", "running", "waiting", "completed", "failed", "stopped"] as const;
+const STATUS_CHOICES = ["all", "running", "waiting", "completed", "failed", "stopped", "lost"] as const;
 
 const TICK_MS = 1000;
 const HEADER_HEIGHT_PX = 30;
@@ -86,7 +92,14 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
     option.value = status;
     statusChoice.append(option);
   }
-  const connectionProblem = h("p", { class: "flw-problem flw-jobs-problem" });
+  const banner = createBanner(announcer.announce, () => "connected again");
+  const pillText = h("span", { class: "flw-word" });
+  const pill = h(
+    "strong",
+    { class: "flw-pill flw-pill-trouble" },
+    h("span", { class: "flw-glyph", "aria-hidden": "true" }, "!"),
+    pillText,
+  );
   const problems = h("p", { class: "flw-problems", role: "status" });
 
   // -- the table
@@ -161,19 +174,20 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
   const element = h(
     "div",
     { class: "flw-jobs flw-live", role: "group", "aria-label": "jobs" },
-    h("div", { class: "flw-head" }, h("strong", { class: "flw-name" }, "Jobs"), study, counts, freshness),
+    banner.element,
+    h("div", { class: "flw-head" }, pill, h("strong", { class: "flw-name" }, "Jobs"), study, counts, freshness),
     h("div", { class: "flw-search" }, search, statusChoice),
     problems,
-    connectionProblem,
     tools,
     list.element,
     emptyText,
     announcer.element,
   );
 
-  /** Return the time that the rows show: while the connection is lost, that of the last confirmed data. */
+  /** Return the time that the rows show: of the last list while the connection is lost, or nobody asks for another. */
   function confirmedNow(): number {
-    return state?.connectionProblem && state.updatedAt !== null ? state.updatedAt : kernelNow();
+    const isLive = !state?.connectionProblem && !state?.isPaused;
+    return isLive || state?.updatedAt == null ? kernelNow() : state.updatedAt;
   }
 
   const ids = (): string[] => shown.map((job) => job.id);
@@ -272,7 +286,7 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
     const countOf = (tone: string): number => jobs.reduce((sum, job) => sum + Number(job.category === tone), 0);
     const parts = [
       shown.length === jobs.length ? `${jobs.length} jobs` : `${shown.length} of ${jobs.length} jobs`,
-      ...(["running", "waiting", "failed"] as const)
+      ...(["running", "waiting", "lost", "failed"] as const)
         .map((tone) => `${countOf(tone)} ${tone}`)
         .filter((w) => !w.startsWith("0 ")),
     ];
@@ -283,18 +297,20 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
     const at = state?.updatedAt ?? null;
     const age = at === null ? null : Math.max(0, kernelNow() - at);
     const hasProblem = (state?.connectionProblem ?? "") !== "";
-    const stale = age !== null && (age > STALE_AFTER_S || hasProblem) && !state?.hasEnded;
-    const prefix = stale ? "as of" : "updated";
-    setText(freshness, age === null ? "" : age < 2 && !stale ? "updated just now" : `${prefix} ${formatAge(age)} ago`);
+    const isPaused = state?.isPaused === true && !hasProblem;
+    const stale = age !== null && (age > STALE_AFTER_S || hasProblem) && !isPaused && !state?.hasEnded;
+    const prefix = stale ? "as of" : isPaused ? "paused while out of sight, updated" : "updated";
+    setText(
+      freshness,
+      age === null ? "" : age < 2 && !stale ? "updated just now" : `${prefix} ${formatDuration(age)} ago`,
+    );
     freshness.classList.toggle("flw-stale", stale);
     const problem = state?.connectionProblem ?? "";
-    const shownAsOf = age === null ? "" : `${formatAge(age)} ago`;
-    setText(
-      connectionProblem,
-      problem && shownAsOf ? `${withoutPeriod(problem)}. Showing the list from ${shownAsOf}` : problem,
-    );
-    setVisible(connectionProblem, hasProblem);
-    element.classList.toggle("flw-lost", hasProblem);
+    const shownAsOf = age === null ? "" : `${formatDuration(age)} ago`;
+    banner.draw([problem && shownAsOf ? `${withoutPeriod(problem)}. Showing the list from ${shownAsOf}` : problem]);
+    setText(pillText, state?.connectionLabel || "no answer");
+    setVisible(pill, hasProblem);
+    element.classList.toggle("flw-trouble", hasProblem);
   }
 
   function tick(): void {
@@ -332,8 +348,6 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
       if (before?.jobs !== next.jobs || before?.jobs === undefined) drawTable();
       else drawActions();
       drawAge();
-      if (before && next.connectionProblem && !before.connectionProblem) announcer.announce(next.connectionProblem);
-      else if (before?.connectionProblem && !next.connectionProblem) announcer.announce("connected again");
     },
     dispose() {
       clearInterval(ticker);

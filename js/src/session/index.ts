@@ -3,7 +3,8 @@ import { type Action, readActionsByName } from "../core/actions";
 import { type Model, type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
 import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
 import { disableAllByName, disabledReason, prefixStale } from "../core/kernel";
-import { kernelBanner } from "../core/kernel-banner";
+import { createKernelBanner } from "../core/kernel-banner";
+import { themed } from "../core/theme";
 import { asBoolean, asNumber, asText } from "../core/validate";
 import { createSessionsView } from "./view";
 import { readSessions, type SessionViewModel } from "./view-model";
@@ -41,23 +42,28 @@ export default function sessionWidget() {
       send: (message) => traits.send({ ...message }),
       use: (name) => traits.send({ kind: "use", name }),
     });
-    const kernel = kernelBanner(
+    const kernel = createKernelBanner(
       model,
       el,
       view.element,
       () => draw(),
       () => traits.get("can_switch") || traits.get("sessions").some(({ state }) => state !== "closed"),
     );
-    const draw = (): void =>
+    const draw = (): void => {
+      const sessions = traits.get("sessions");
+      const canSwitch = traits.get("can_switch");
+      const inTrouble = sessions.filter(({ trouble }) => trouble !== "");
+      kernel.draw(inTrouble.map(({ name, trouble }) => (canSwitch ? `${name}: ${trouble}` : trouble)));
       view.draw({
-        sessions: traits.get("sessions"),
+        sessions,
         current: traits.get("current"),
-        canSwitch: traits.get("can_switch"),
+        canSwitch,
         disabledReason: disabledReason(kernel),
         actions: disableAllByName(traits.get("actions"), kernel),
         emptyText: traits.get("empty_text"),
         label: prefixStale(kernel.problem, traits.get("label")),
       });
+    };
     const stop = traits.onChange(["sessions", "current", "actions", "sent_at"], draw);
     draw();
     el.append(view.element);
@@ -68,5 +74,5 @@ export default function sessionWidget() {
     };
   }
 
-  return { initialize, render };
+  return themed({ initialize, render });
 }

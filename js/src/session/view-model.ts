@@ -10,6 +10,8 @@ export interface SessionViewModel {
   readonly study: string;
   readonly state: string;
   readonly stateText: LiveText;
+  /** A sentence if it has no connection; else empty. */
+  readonly trouble: string;
   readonly certificate: LiveText;
 }
 
@@ -23,6 +25,7 @@ export function readSessions(value: unknown): SessionViewModel[] {
     study: asText(raw["study"]),
     state: asText(raw["state"]),
     stateText: readLiveText(raw["state_text"]),
+    trouble: asText(raw["trouble"], 500),
     certificate: readLiveText(raw["certificate"]),
   }));
 }

@@ -57,8 +57,9 @@ it("counts without messages, also over the days of a certificate", () => {
 it("announces another state", () => {
   const { texts, model } = open([written.ready]);
   model.receive({ sessions: [{ ...written.reconnecting, name: "ready" }] });
-  expect(texts(".flw-session-state")).toEqual(["! disconnected for 12 s, reconnecting: the connection was reset"]);
-  expect(texts("[role=status]")).toEqual(["ready: reconnecting"]);
+  expect(texts(".flw-session-state")).toEqual(["! reconnecting for 12 s"]);
+  expect(texts("[role=status]")[0]).toBe("ready: reconnecting");
+  expect(texts(".flw-banner li")).toEqual(["!no connection to server:8002, trying again: the connection was reset"]);
 });
 
 it("offers to use any other session that is not closed", () => {

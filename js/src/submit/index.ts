@@ -3,7 +3,9 @@ import { type Action, readActions } from "../core/actions";
 import { type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
 import { browserNow } from "../core/clock";
 import { disableAll } from "../core/kernel";
-import { kernelBanner } from "../core/kernel-banner";
+import { createKernelBanner } from "../core/kernel-banner";
+import { themed } from "../core/theme";
+import { asText } from "../core/validate";
 import { createSubmitForm, type SubmitFormState } from "./view";
 import {
   type FolderContents,
@@ -22,6 +24,8 @@ interface SubmitTraits {
   readonly job: Job | null;
   readonly actions: readonly Action[];
   readonly submitted: readonly Submitted[];
+  /** A sentence if the session has no connection; else empty. */
+  readonly connection_problem: string;
 }
 
 const READERS: TraitReaders<SubmitTraits> = {
@@ -30,13 +34,14 @@ const READERS: TraitReaders<SubmitTraits> = {
   job: readJob,
   actions: readActions,
   submitted: readSubmitted,
+  connection_problem: (value) => asText(value, 500),
 };
 
-export default {
+export default themed({
   render({ model, el }: RenderContext): () => void {
     const traits = new TypedModel(model, READERS);
     const view = createSubmitForm({ now: browserNow, send: (message) => traits.send({ ...message }) });
-    const kernel = kernelBanner(
+    const kernel = createKernelBanner(
       model,
       el,
       view.element,
@@ -51,6 +56,10 @@ export default {
       actions: disableAll(traits.get("actions"), kernel),
       submitted: traits.get("submitted"),
     });
+    const draw = (): void => {
+      kernel.draw([traits.get("connection_problem")]);
+      view.draw(state());
+    };
     // One redraw for all traits that change together.
     let isScheduled = false;
     const scheduleDraw = (): void => {
@@ -58,11 +67,12 @@ export default {
       isScheduled = true;
       queueMicrotask(() => {
         isScheduled = false;
-        view.draw(state());
+        draw();
       });
     };
-    const stop = traits.onChange(["session_facts", "listing", "job", "actions", "submitted"], scheduleDraw);
-    view.draw(state());
+    const shown = ["session_facts", "listing", "job", "actions", "submitted", "connection_problem"] as const;
+    const stop = traits.onChange(shown, scheduleDraw);
+    draw();
     el.append(view.element);
     return () => {
       stop();
@@ -70,4 +80,4 @@ export default {
       view.dispose();
     };
   },
-};
+});

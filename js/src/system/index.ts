@@ -3,6 +3,7 @@ import { type Action, readActionsByName } from "../core/actions";
 import { type Model, type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
 import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
 import { disableAllByName, prefixStale, watchKernel } from "../core/kernel";
+import { themed } from "../core/theme";
 import { asNumber, asText } from "../core/validate";
 import { reportVisibility } from "../core/visibility";
 import { createSystemView } from "./view";
@@ -64,5 +65,5 @@ export default function systemWidget() {
     };
   }
 
-  return { initialize, render };
+  return themed({ initialize, render });
 }

@@ -1,14 +1,14 @@
 /** The view model of the system: the front-end half of flare_widgets/views/system/view_model.py. */
 import type { Action } from "../core/actions";
-import { type LiveText, readLiveText } from "../core/live-text";
+import { type LiveText, readLiveText, readLiveTexts } from "../core/live-text";
 import { asNumber, asRecord, asRecords, asText } from "../core/validate";
 
 /** The server, or a site. */
 export interface Row {
   readonly name: string;
   readonly state: LiveText;
-  /** Its state while the kernel does not answer; null for the last one known. */
-  readonly stateWhenLost: LiveText | null;
+  /** Its state while the kernel does not answer: the last one known. */
+  readonly stateWhenLost: LiveText;
   readonly jobs: string;
   readonly jobsTitle: string;
   readonly since: number | null;
@@ -27,7 +27,6 @@ export interface SystemViewModel {
   readonly state: LiveText;
   readonly freshness: LiveText;
   readonly updatedAt: number | null;
-  readonly isLost: boolean;
   readonly problems: readonly LiveText[];
   /** The server, then the sites. */
   readonly rows: readonly Row[];
@@ -50,12 +49,11 @@ export function readViewModel(value: unknown): SystemViewModel {
     state: readLiveText(raw["state"]),
     freshness: readLiveText(raw["freshness"]),
     updatedAt: asNumber(raw["updated_at"]),
-    isLost: raw["is_lost"] === true,
-    problems: Array.isArray(raw["problems"]) ? raw["problems"].map(readLiveText) : [],
+    problems: readLiveTexts(raw["problems"]),
     rows: asRecords(raw["rows"]).map((row) => ({
       name: asText(row["name"]),
       state: readLiveText(row["state"]),
-      stateWhenLost: row["state_when_lost"] ? readLiveText(row["state_when_lost"]) : null,
+      stateWhenLost: readLiveText(row["state_when_lost"]),
       jobs: asText(row["jobs"], MAX_SENTENCE_CHARS),
       jobsTitle: asText(row["jobs_title"], MAX_SENTENCE_CHARS),
       since: asNumber(row["since"]),

@@ -48,13 +48,13 @@ it("tells a site that falls silent, without messages, and once", () => {
   const { texts, model } = open();
   vi.advanceTimersByTime(4000);
   model.fire("msg:custom", { kind: "clock", now: T + 4 });
-  expect(texts(".flw-problems li")).toHaveLength(2);
+  expect(texts(".flw-banner li")).toHaveLength(2);
   for (let at = 8; at <= 24; at += 4) {
     vi.advanceTimersByTime(4000);
     model.fire("msg:custom", { kind: "clock", now: T + at });
   }
   expect(texts(".flw-row-state")[1]).toBe("silent for 27 s");
-  expect(texts(".flw-problems li")[0]).toContain("hospital-a has been silent for 27 s");
+  expect(texts(".flw-banner li")[0]).toContain("hospital-a has been silent for 27 s");
   expect(texts("[role=status]")[0]).toContain("hospital-a has been silent");
   expect(texts(".flw-fresh")).toEqual(["! last seen 24 s ago"]);
 });
@@ -62,19 +62,26 @@ it("tells a site that falls silent, without messages, and once", () => {
 it("is doubtful while the kernel does not answer, and stops its clock", () => {
   const { texts, el } = open();
   vi.advanceTimersByTime(40_000);
-  expect(texts(".flw-problems li")[0]).toContain("No answer from the kernel");
-  expect(texts(".flw-row-state").slice(0, 2)).toEqual(["last seen 40 s ago", "connected"]);
-  expect(el.querySelectorAll(".flw-row-doubtful")).toHaveLength(3);
-  expect(el.querySelector(".flw-pill.flw-doubtful.flw-state-unknown")).not.toBeNull();
+  expect(texts(".flw-banner li")[0]).toContain("No answer from the kernel");
+  expect(texts(".flw-row-state").slice(0, 2)).toEqual(["last seen 40 s ago", "last known: connected"]);
+  expect([...el.querySelectorAll<HTMLElement>(".flw-row")].map(({ dataset }) => dataset["severity"])).toEqual(
+    Array(4).fill("unknown"),
+  );
+  expect(el.querySelector(".flw-pill.flw-state-warn")?.textContent).toBe("!not live");
   expect(el.querySelector("[role=group]")?.getAttribute("aria-label")).toMatch(/^No answer .*Before: all well$/);
 });
 
 it("tells that the server is lost", () => {
-  const state = [{ text: ["not reachable, last seen ", " ago"], moment: T - 8, severity: "bad" }];
-  const rows = [{ ...written.rows[0], state }, ...written.rows.slice(1)];
-  const { texts, el } = open({ is_lost: true, rows, state: [{ text: ["connected"], severity: "bad" }] });
-  expect(texts(".flw-row-state")[0]).toBe("not reachable, last seen 8 s ago");
-  expect(el.querySelector(".flw-pill.flw-doubtful")?.textContent).toContain("connected");
+  const rowState = [{ text: ["reconnecting (4), last seen ", " ago"], moment: T - 8, severity: "warn" }];
+  const rows = [{ ...written.rows[0], state: rowState }, ...written.rows.slice(1)];
+  const state = [{ text: ["reconnecting (4)"], severity: "warn" }];
+  const problems = [[{ text: ["no connection to server:8002, trying again (4)"] }]];
+  const { texts, el } = open({ problems, rows, state });
+  expect(texts(".flw-row-state")[0]).toBe("reconnecting (4), last seen 8 s ago");
+  expect(el.querySelector(".flw-pill.flw-state-warn")?.textContent).toBe("!reconnecting (4)");
+  expect(texts(".flw-banner li")).toEqual(["!no connection to server:8002, trying again (4)"]);
+  expect(el.querySelector(".flw-system")?.className).toContain("flw-trouble");
+  expect(el.querySelector(".flw-system")?.firstElementChild?.className).toBe("flw-banner");
 });
 
 it("requests details and actions of an expanded row", () => {

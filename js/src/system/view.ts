@@ -1,10 +1,10 @@
 /** The system view, composed of its parts. Independent of anywidget and of kernels. */
 import { type ActionBar, type ActionMessage, createActionBar } from "../core/actions";
 import { createAnnouncer } from "../core/announcer";
+import { createBanner } from "../core/banner";
 import { h } from "../core/dom";
 import { textAt } from "../core/live-text";
 import { createHeader } from "./parts/header";
-import { createProblems } from "./parts/problems";
 import { createRows } from "./parts/rows";
 import type { SystemViewState } from "./view-model";
 
@@ -39,14 +39,14 @@ export function createSystemView({
 }: SystemViewOptions): SystemView {
   const announcer = createAnnouncer();
   const header = createHeader();
-  const problems = createProblems(announcer.announce);
+  const banner = createBanner(announcer.announce);
   const bars = new Map<string, ActionBar>();
   const rows = createRows({ requestDetails, onOpen: showActions, controls: (name) => bars.get(name)?.element });
   const element = h(
     "div",
     { class: "flw-system flw-live", role: "group", tabindex: "-1" },
+    banner.element,
     header.element,
-    problems.element,
     rows.element,
     announcer.element,
   );
@@ -56,7 +56,9 @@ export function createSystemView({
     if (!latest) return;
     const now = kernelNow();
     header.draw(latest, now);
-    problems.draw(problemsAt(latest, now));
+    const problems = problemsAt(latest, now);
+    banner.draw(problems);
+    element.classList.toggle("flw-trouble", problems.length > 0);
     for (const [name, actions] of latest.actions) {
       const bar = bars.get(name) ?? createActionBar({ send, announce: announcer.announce, now: browserNow });
       bars.set(name, bar);
@@ -70,7 +72,6 @@ export function createSystemView({
     element,
     draw(next) {
       latest = next;
-      element.classList.toggle("flw-lost", next.system.isLost || next.kernelProblem !== "");
       element.setAttribute("aria-label", next.label);
       tick();
     },

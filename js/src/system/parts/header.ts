@@ -1,5 +1,6 @@
 /** First lines: status of the server, user and study of the session, and the age of the data. */
 import { h, setText, setVisible } from "../../core/dom";
+import { KERNEL_LOST } from "../../core/kernel";
 import { SEVERITY_GLYPHS, severityAt, textAt } from "../../core/live-text";
 import { formatExactTime } from "../../core/time";
 import type { SystemViewState } from "../view-model";
@@ -28,11 +29,10 @@ export function createHeader(): Header {
     element,
     draw({ system, kernelProblem }, now) {
       const isStale = severityAt(system.freshness, now) === "warn";
-      const severity = kernelProblem ? "unknown" : severityAt(system.state, now);
-      const isDoubtful = system.isLost || kernelProblem !== "" || isStale;
-      pill.className = `flw-pill flw-state-${severity}${isDoubtful ? " flw-doubtful" : ""}`;
+      const severity = kernelProblem ? "warn" : severityAt(system.state, now);
+      pill.className = `flw-pill flw-state-${severity}`;
       setText(glyph, SEVERITY_GLYPHS[severity]);
-      setText(stateText, textAt(system.state, now));
+      setText(stateText, kernelProblem ? KERNEL_LOST : textAt(system.state, now));
       setText(name, system.address);
       freshness.classList.toggle("flw-stale", isStale);
       setText(freshness, textAt(system.freshness, now));

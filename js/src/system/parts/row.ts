@@ -8,8 +8,7 @@ export interface RowState {
   readonly row: Row;
   readonly severity: Severity;
   readonly text: string;
-  /** The state is not confirmed now. */
-  readonly isStale: boolean;
+  readonly lastSeen: string;
 }
 
 export interface RowOptions {
@@ -88,7 +87,6 @@ export function createRow({ requestDetails, onOpen, controls }: RowOptions): Row
     const { row, severity } = state;
     latest = [state, system, now];
     element.dataset["severity"] = severity;
-    element.classList.toggle("flw-row-doubtful", state.isStale);
     toggle.setAttribute("aria-expanded", String(open));
     setText(glyph, SEVERITY_GLYPHS[severity]);
     setText(name, row.name);
@@ -102,8 +100,8 @@ export function createRow({ requestDetails, onOpen, controls }: RowOptions): Row
       since.dateTime = toIsoTime(row.since);
       since.title = formatExactTime(row.since);
     }
-    setText(seen, textAt(row.lastSeen, now));
-    setVisible(seen, seen.textContent !== "");
+    setText(seen, state.lastSeen);
+    setVisible(seen, state.lastSeen !== "");
     if (row.lastSeenAt !== null)
       seen.title = `last heartbeat received by the server ${formatExactTime(row.lastSeenAt)}; sites report every 10 s`;
     setVisible(more, open);

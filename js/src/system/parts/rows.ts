@@ -79,9 +79,9 @@ export function selectRows(found: readonly RowState[], showAll: boolean): { show
 
 function rowStates({ system, kernelProblem, confirmedAt }: SystemViewState, now: number): RowState[] {
   return system.rows.map((row, index) => {
-    const lost = kernelProblem ? row.stateWhenLost : null;
-    const [state, at] = lost ? [lost, now] : [row.state, index ? Math.min(now, confirmedAt) : now];
-    const isStale = index > 0 && (system.isLost || kernelProblem !== "");
-    return { row, severity: severityAt(state, at), text: textAt(state, at), isStale };
+    const state = kernelProblem ? row.stateWhenLost : row.state;
+    const at = index ? Math.min(now, confirmedAt) : now;
+    const lastSeen = kernelProblem ? "" : textAt(row.lastSeen, now);
+    return { row, severity: severityAt(state, at), text: textAt(state, at), lastSeen };
   });
 }
