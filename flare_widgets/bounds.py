@@ -79,13 +79,16 @@ MAX_LOG_UPDATES = 100_000
 MAX_LIVE_VALUES = 200_000
 """Values of live metrics that are taken from them besides."""
 
+MAX_LOG_READ_S = 1.2
+"""Seconds of processor time that are spent on one answer with a log; with the use of its facts, less than two."""
+
 MAX_SEARCHED_CHARS = 20_000
 """Characters of a line or message in which patterns are looked for."""
 
 MAX_GREPPED_CHARS = 4000
 """Characters of a line in which a pattern of the user's is looked for."""
 
-PIECE_BYTES = 1 << 18
+PIECE_BYTES = 1 << 16
 """Bytes of a long text that are processed at a time."""
 
 # -- JSON
@@ -117,6 +120,11 @@ def has_too_many_values(text: str) -> bool:
     if _count_separators(text) <= MAX_JSON_TOKENS:
         return False
     return _count_separators(_JSON_STRING.sub("", text)) > MAX_JSON_TOKENS
+
+
+def cut_pieces(text: str) -> Iterator[str]:
+    """Cut a text into pieces."""
+    return (text[start : start + PIECE_BYTES] for start in range(0, len(text), PIECE_BYTES))
 
 
 def decode_pieces(parts: Iterable[bytes]) -> Iterator[str]:

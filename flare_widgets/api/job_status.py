@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import Enum
 
+from ..errors import JobTimeout
+
 FINISHED = "FINISHED"
 """The beginning of every status of a job that has ended, and the whole of it if the server does not say how."""
 
@@ -58,3 +60,31 @@ _OF_OLD_SERVERS = {
 def has_ended(status: str) -> bool:
     """Return True if a job in this status has ended, in whatever way: by FLARE's rule, also an unknown one."""
     return status.startswith(FINISHED) or status in _OF_OLD_SERVERS
+
+
+def make_timeout_error(job_id: str, timeout: float, *, is_server_reachable: bool, which: str = "") -> JobTimeout:
+    """Return the error of jobs that did not end in time; while the server is gone, it claims nothing about them.
+
+    Parameters
+    ----------
+    job_id
+        The job, or the first of them.
+    timeout
+        Seconds that were waited.
+    is_server_reachable
+        True if the server answers, so that they are known to be running.
+    which
+        The jobs, if they are several: ``2 of 3 jobs``.
+    """
+    jobs = which or f"job {job_id}"
+    if is_server_reachable:
+        return JobTimeout(
+            f"{jobs} did not end within {timeout:g} s; {'they are' if which else 'it is'} still running",
+            job_id=job_id,
+            next_step="Wait again, with a longer time-out, or abort what should not run",
+        )
+    return JobTimeout(
+        f"{jobs} did not end within {timeout:g} s, as far as known: the server does not answer",
+        job_id=job_id,
+        next_step="Jobs go on without you: wait again when the session's state is 'ready'",
+    )

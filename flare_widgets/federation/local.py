@@ -292,7 +292,9 @@ class LocalFederation:
         """
         run = self._require_running()
         sites = validation.check_sites([*self.site_names, name])
-        add_site(run.folder, run.port, self._scheme, sites[-1], self._report_status, time.monotonic() + timeout)
+        deadline = time.monotonic() + timeout
+        with translate_os_errors(f"the site {sites[-1]} cannot be added"):
+            add_site(run.folder, run.port, self._scheme, sites[-1], self._report_status, deadline)
         self._sites = self.site_names
 
     def remove_site(self, name: str) -> None:

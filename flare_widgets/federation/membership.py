@@ -23,6 +23,7 @@ from .validation import LOGS
 
 _POLL_INTERVAL_S = 0.25
 _LEAVE_TIMEOUT_S = 10.0
+_READ_LOG = "Read the end of its log above, and try again"
 
 StatusCallback = Callable[[str], None]
 
@@ -55,7 +56,9 @@ def add_site(folder: Path, port: int, scheme: str, site: str, on_status: StatusC
         while site not in _try_fetch_connected_sites(folder):
             if time.monotonic() > deadline:
                 log = folder / LOGS / f"{site}.log"
-                raise FederationError(f"{site} did not connect to the server in time.{format_log_tail(log)}")
+                raise FederationError(
+                    f"{site} did not connect to the server in time.{format_log_tail(log)}", next_step=_READ_LOG
+                )
             time.sleep(_POLL_INTERVAL_S)
     except BaseException:
         _remove_leftovers(folder, site)
@@ -127,6 +130,11 @@ def _provision(folder: Path, port: int, scheme: str, site: str, deadline: float)
                 check=False,
             ).returncode
         except subprocess.TimeoutExpired:
-            raise FederationError(f"{site} was not provisioned in time.") from None
+            raise FederationError(
+                f"{site} was not provisioned in time",
+                next_step="If the machine is busy, pass a longer timeout=",
+            ) from None
     if code != 0:
-        raise FederationError(f"The provisioner of NVIDIA FLARE failed for {site}.{format_log_tail(log)}")
+        raise FederationError(
+            f"The provisioner of NVIDIA FLARE failed for {site}.{format_log_tail(log)}", next_step=_READ_LOG
+        )

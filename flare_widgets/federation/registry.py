@@ -207,10 +207,10 @@ def pick_federation(
         return fitting[0][0], fitting[0][1].folder
     names = ", ".join(up.name for _, up in federations)
     if not federations:
-        raise FederationError("No local federation is running: start one with LocalFederation(...).start().")
+        raise FederationError("No local federation is running", next_step="Start one: LocalFederation(...).start()")
     if not fitting:
-        raise FederationError(f"No local federation called {name!r} is running; these are: {names}.")
-    raise FederationError(f"Which local federation? These are running: {names}.")
+        raise FederationError(f"No local federation called {name!r} is running", next_step=f"These are: {names}")
+    raise FederationError("Which local federation?", next_step=f"Pass the name; these are running: {names}")
 
 
 def lease(folder: Path) -> None:

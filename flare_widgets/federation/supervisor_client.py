@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..errors import FlareError
 from . import mailbox, processes
 from .environment import make_child_environment, module_command, server_command, site_command
 from .layout import KITS
@@ -189,7 +190,11 @@ class AttachedSupervisor:
         state = mailbox.read_state(self._folder)
         if state is None or not processes.is_supervisor(state.supervisor, self._federation_id):
             return
-        mailbox.post_request(self._folder, {"stop": True})
+        try:
+            mailbox.post_request(self._folder, {"stop": True})
+        except FlareError:  # the disk is full or gone
+            processes.end_processes(self._federation_id)
+            return
         deadline = time.monotonic() + _STOP_TIMEOUT_S
         while processes.is_supervisor(state.supervisor, self._federation_id):
             if time.monotonic() > deadline:

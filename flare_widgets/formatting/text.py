@@ -14,6 +14,9 @@ SHORT_ID = 8
 _MAX_SUGGESTED_NAMES = 8
 
 _DURATION = re.compile(r"(?:(\d{1,6}) days?, )?(\d{1,2}):(\d{2}):(\d{2})(\.\d{1,9})?")
+MAX_DIGITS = 10
+"""Maximum number of digits by which values are told apart."""
+
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -94,6 +97,21 @@ def format_number(value: float) -> str:
     if size == 0 or 1e-3 <= size < 1e3:
         return f"{value:.3f}"
     return f"{value:.0f}" if 1e3 <= size < 1e7 else f"{value:.2g}"
+
+
+def format_numbers_apart(values: Iterable[float]) -> list[str]:
+    """Format values of one metric so that those that differ look different; see :func:`format_number`.
+
+    Values that are too close to each other for :data:`MAX_DIGITS` digits may look the same.
+    """
+    numbers = list(values)
+    texts = [format_number(value) for value in numbers]
+    form = "f" if all(value == 0 or 1e-3 <= abs(value) < 1e3 for value in numbers) else "g"
+    for digits in range(4, MAX_DIGITS + 1):
+        if len(set(texts)) == len(set(numbers)):
+            break
+        texts = [f"{value:.{digits}{form}}" for value in numbers]
+    return texts
 
 
 def format_duration(seconds: float) -> str:

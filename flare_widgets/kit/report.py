@@ -13,6 +13,7 @@ Outcome = Literal["ok", "warning", "failed", "skipped"]
 GLYPHS: dict[Outcome, str] = {"ok": "✓", "warning": "⚠", "failed": "✕", "skipped": "–"}
 """Symbol for each outcome; the word is always shown beside it."""
 
+_WORST_FIRST: tuple[Outcome, ...] = ("failed", "warning", "skipped", "ok")
 _MAX_SENTENCE = 1200
 
 
@@ -41,7 +42,7 @@ class Finding:
 
 @dataclass(frozen=True, repr=False)
 class KitReport:
-    """All findings about a startup kit. Its text form has one line per finding.
+    """All findings about a startup kit. Its text form has one line per finding, the worst first.
 
     Attributes
     ----------
@@ -53,6 +54,11 @@ class KitReport:
 
     location: str
     findings: tuple[Finding, ...]
+
+    @property
+    def sorted_findings(self) -> tuple[Finding, ...]:
+        """The findings, the worst first; those of one outcome in the order of the checks."""
+        return tuple(finding for outcome in _WORST_FIRST for finding in self.with_outcome(outcome))
 
     @property
     def ok(self) -> bool:
@@ -85,7 +91,7 @@ class KitReport:
         raise KeyError(name)
 
     def __repr__(self) -> str:
-        rows = [(f"{GLYPHS[f.outcome]} {f.name}", f"{f.outcome:<7}", f.sentence) for f in self.findings]
+        rows = [(f"{GLYPHS[f.outcome]} {f.name}", f"{f.outcome:<7}", f.sentence) for f in self.sorted_findings]
         return "\n".join([self.headline, *align(rows, indent="  ")])
 
     def to_json(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from IPython.core.error import UsageError
 
 from ..api import MonitorReturnCode, Session
-from ..api.job_status import JobStatus
+from ..api.job_status import JobStatus, make_timeout_error
 from ..errors import JobTimeout
 from ..monitoring import JobSnapshot, Watch
 from ..monitoring.job.format import describe
@@ -94,9 +94,7 @@ def wait_until_ended(watch: Watch, timeout_s: float) -> JobSnapshot:
             if time.monotonic() >= until:
                 if watch.snapshot.ended:
                     break  # in time; only its result is still being fetched
-                raise JobTimeout(
-                    f"job {watch.job_id} did not end within {timeout_s:g} s; it is still running", job_id=watch.job_id
-                )
+                raise make_timeout_error(watch.job_id, timeout_s, is_server_reachable=not watch.snapshot.trouble)
     except KeyboardInterrupt:
         raise UsageError("stopped waiting; the job is still running. %flare wait resumes waiting") from None
     finally:
@@ -133,7 +131,8 @@ def wait_until_all_ended(watches: Sequence[Watch], timeout_s: float, *, first: b
             if time.monotonic() >= until:
                 raise JobTimeout(
                     f"{len(watches) - len(ended)} of {len(watches)} jobs did not end within {timeout_s:g} s; "
-                    "they are still running"
+                    "they are still running",
+                    next_step="Wait again, with a longer time-out, or abort what should not run",
                 )
             waiting = next(watch for watch in watches if not watch.snapshot.ended)
             waiting.wait(max(0.0, min(_REFRESH_INTERVAL_S, until - time.monotonic())))

@@ -12,6 +12,7 @@ import threading
 import time
 from typing import TextIO
 
+from ..api.job_status import make_timeout_error
 from ..api.session import Session
 from ..errors import InvalidArgumentError, JobTimeout
 from ..formatting.text import display_width, truncate
@@ -102,7 +103,7 @@ def watch_job(session: Session, job_id: str, timeout: float = 0.0, file: TextIO 
                 break  # in time; only its result is still being fetched
             if left <= 0:
                 stopped = f"stopped watching after {timeout:g} s"
-                raise JobTimeout(f"job {job_id} did not end within {timeout:g} s; it is still running", job_id=job_id)
+                raise make_timeout_error(job_id, timeout, is_server_reachable=not watch.snapshot.trouble)
             changed.wait(min(_REFRESH_INTERVAL_S, left))
             changed.clear()
             snapshot = watch.snapshot
@@ -112,7 +113,8 @@ def watch_job(session: Session, job_id: str, timeout: float = 0.0, file: TextIO 
             watch.wait()  # raises what made the watch fail
     except (KeyboardInterrupt, JobTimeout):
         line.end_line()
-        line.echo(f"{stopped}; {job_label(watch.snapshot.name, job_id)} is still running")
+        fate = "may still be running" if watch.snapshot.trouble else "is still running"
+        line.echo(f"{stopped}; {job_label(watch.snapshot.name, job_id)} {fate}")
         raise
     except BaseException:
         line.end_line()

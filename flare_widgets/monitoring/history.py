@@ -9,7 +9,7 @@ from .. import bounds
 from .job.model import RANK_SELECTOR, Results
 from .job.updates import GroupRefreshed, GroupUnavailable, LiveMetricsFound, LogOffset, MetricValue, Update
 from .logs import files
-from .logs.facts import ServerLogParser
+from .logs.facts import ServerLogParser, read_in_time
 from .polling.polls import LOG_FILE, ServerClock
 from .results.job_result import JobResult
 
@@ -50,18 +50,10 @@ def read_stored_config(result: JobResult | None, submitted: tuple[str, str] | No
 
 def read_stored_log(log: ServerLogParser, parts: Sequence[bytes]) -> list[Update]:
     """Return what a stored log says, up to the bounds; that it was longer is said."""
-    updates: list[Update] = []
     log.max_live_values = bounds.MAX_LIVE_VALUES
-    line_count, reason = 0, ""
-    for piece in bounds.decode_pieces(parts):
-        line_count += piece.count("\n")
-        if line_count > bounds.MAX_LOG_LINES or len(updates) > bounds.MAX_LOG_UPDATES + log.live_value_count:
-            reason = f"the log is too long: only its first {bounds.MAX_LOG_LINES} lines were read"
-            break
-        updates += log.feed(piece)
+    updates, reason = read_in_time(log, bounds.decode_pieces(parts))
     now = time.time()
     told: Update = GroupUnavailable("rounds", reason, now) if reason else GroupRefreshed("rounds", now)
-    updates = updates[: bounds.MAX_LOG_UPDATES + log.live_value_count]
     return [*updates, LogOffset("server", LOG_FILE, sum(map(len, parts))), told]
 
 

@@ -19,7 +19,7 @@ from ..formatting.text import sanitize_lines
 from ..kit import StartupKit
 from . import cell as cells
 from . import features as dialects
-from . import hci, login, loop, transports
+from . import hci, keepalive, login, loop, transports
 from .keepalive import PING_INTERVAL_S, KeepAlive, UploadProgress
 
 log = logging.getLogger("flare_widgets.wire")
@@ -443,26 +443,25 @@ class Connection:
 
     async def _run_keepalive(self) -> None:
         """Detect a server that looks connected but is gone: it hangs, or the network dropped the connection."""
-        watch = KeepAlive()
-        beat_at = 0.0
+        checks = KeepAlive()
+        pinged_at = 0.0
         while self.lost_error is None:
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._probe_requested.wait(), watch.check_interval_s)
+                await asyncio.wait_for(self._probe_requested.wait(), checks.check_interval_s)
             asked = min((request.requested_at for request in self._pending.values()), default=None)
-            if self._probe_requested.is_set() or watch.should_probe(asked, self._last_sign_at()):
-                await self._probe(watch)
+            if self._probe_requested.is_set() or checks.should_probe(asked, self._last_sign_at()):
+                await self._probe()
                 self._probe_requested.clear()
-            elif self.silence > PING_INTERVAL_S and beat_at <= self._transport.last_received_at:
-                beat_at = time.monotonic()
+            elif self.silence > PING_INTERVAL_S and pinged_at <= self._transport.last_received_at:
+                pinged_at = time.monotonic()
                 self._ping()
 
-    async def _probe(self, keepalive: KeepAlive) -> None:
+    async def _probe(self) -> None:
         """Probe the server; if it does not answer in time, the connection is lost."""
         began = time.monotonic()
         self._ping()
         while self.lost_error is None and self._last_sign_at() <= began:
-            patience = keepalive.probe_timeout_s(self._is_transferring() and self._transport.confirmed_bytes() is None)
-            if time.monotonic() > began + patience:
+            if time.monotonic() > began + keepalive.PROBE_TIMEOUT_S:
                 self._fail(NoConnection(f"the server at {self._kit.address} no longer answers"))
                 await self._transport.close()
                 return

@@ -51,10 +51,12 @@ def make_fl_context(identity: str) -> dict[str, Any]:
 def encode(value: Any) -> bytes:
     """Return `value` as FOBS bytes; `value` is plain data or from :func:`make_shareable` or :func:`make_fl_context`.
 
-    Values are never moved to separate sections (FLARE does that from 10 MB on; we send at most 1 MiB).
+    Values are never moved to separate sections (FLARE does that from 10 MB on; we send at most 6 MiB).
     """
     body: bytes = msgpack.packb(value)  # with the session's token, mostly
-    return SecretBytes(_SECTION_HEADER.pack(_MAIN, 0, len(body)) + body)
+    section = _SECTION_HEADER.pack(_MAIN, 0, len(body)) + body
+    del body  # a part of an upload is large
+    return SecretBytes(section)
 
 
 def decode(data: bytes) -> Any:

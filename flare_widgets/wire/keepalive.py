@@ -21,14 +21,12 @@ PING_INTERVAL_S = 1.5
 """Seconds after which a silent server is pinged in any case, so that longer silence is significant.
 The ping is a frame of a few bytes; no server command is involved."""
 
-PROBE_AFTER_S = 10.0
+PROBE_AFTER_S = 9.0
 """Seconds that a server which owes an answer may be silent before it is probed."""
 
 PROBE_TIMEOUT_S = 2.0
-"""Seconds that the server has to answer a probe."""
-
-LONG_PROBE_TIMEOUT_S = 10.0
-"""The same during a transfer whose progress cannot be seen: on a slow line, probe and answer queue behind its parts."""
+"""Seconds that the server has to answer a probe. With the intervals of the checks, a connection is given up within 12
+seconds of silence. On a slow line, probe and answer queue behind the parts of a transfer: ours are small there."""
 
 PROGRESS_INTERVAL_S = 1.0
 """Seconds in which a transfer must progress to show that the peer is alive."""
@@ -66,11 +64,6 @@ class KeepAlive:
         ):
             return True
         return requested_at is not None and self.clock() - max(requested_at, last_received_at) > PROBE_AFTER_S
-
-    @staticmethod
-    def probe_timeout_s(is_progress_hidden: bool) -> float:
-        """Return the seconds to wait for the answer to a probe, during a transfer of unknown progress or not."""
-        return LONG_PROBE_TIMEOUT_S if is_progress_hidden else PROBE_TIMEOUT_S
 
 
 @dataclass

@@ -14,6 +14,7 @@ import base64
 import json
 import uuid
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from typing import Any
 
 from cryptography import x509
@@ -25,6 +26,7 @@ from ..formatting.text import sanitize_lines
 from ..kit import StartupKit, chains_to_root, subject, verify_signature
 from . import fobs, hci
 from .cell import CellReply
+from .transports.tls import explain_dates
 
 CHANNEL, CHALLENGE_TOPIC, REGISTER_TOPIC = "task", "challenge", "register"
 
@@ -69,7 +71,8 @@ def read_challenge(kit: StartupKit, nonce: str, reply: CellReply) -> str:
     Raises
     ------
     ServerIdentityError
-        It is not the server that the kit was made for, or it asks for a signature of something else than a nonce.
+        It is not the server that the kit was made for, its certificate is not valid now, or it asks for a signature of
+        something else than a nonce.
     """
     answer = reply.value if isinstance(reply.value, dict) else {}
     name, signature, pem, server_nonce = (answer.get(k) for k in ("cn", "signature", "cert", "nonce"))
@@ -98,6 +101,12 @@ def read_challenge(kit: StartupKit, nonce: str, reply: CellReply) -> str:
         problem = "its signature is wrong, so it does not hold the server's key"
     if problem:
         raise ServerIdentityError(f"{where} could not prove to be '{kit.server_identity}': {problem}")
+    # TLS looks at the dates too, but where a proxy terminates it, only this proof is the server's. FLARE ignores them.
+    now = datetime.now(timezone.utc)
+    for certificate in chain:
+        is_expired = certificate.not_valid_after_utc < now
+        if is_expired or certificate.not_valid_before_utc > now:
+            raise explain_dates(kit, certificate, is_expired=is_expired)
     if not _is_uuid(server_nonce):
         raise ServerIdentityError(
             f"{where} asks {kit.username} to sign a text that is not a nonce, which no FLARE server does: nothing "

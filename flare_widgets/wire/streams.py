@@ -43,7 +43,7 @@ def split_into_chunks(
     """Cut `blob` into the (headers, payload) of its messages.
 
     A blob larger than the window would have to wait for acknowledgements; an admin client never has one (an
-    upload is a sequence of requests of 1 MiB), so that is rejected instead of half supported.
+    upload is a sequence of requests of at most 6 MiB), so that is rejected instead of half supported.
     """
     if len(blob) > WINDOW_SIZE:
         raise ProtocolError(f"a blob of {len(blob)} bytes does not fit into the window of {WINDOW_SIZE}")

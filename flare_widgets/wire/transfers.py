@@ -15,7 +15,6 @@ from . import fobs, hci
 from .features import NEWEST, ServerFeatures
 
 UPLOAD_CHANNEL, UPLOAD_TOPIC, ABORT_TOPIC = "aux_communication", "ObjectStreamer.Request", "ObjectStreamer.Abort"
-UPLOAD_CHUNK_SIZE = 1 << 20
 
 BEYOND_THE_END = 1 << 60
 """Number of received bytes that is more than any file has."""
@@ -27,9 +26,10 @@ _PREFIX = "ObjectStreamer."
 class Upload:
     """One upload of a file as part of a command.
 
-    The server appends what arrives to a file, checking no sequence number except the first: a chunk sent twice would be
-    in the file twice. So a chunk is never repeated; after a loss the upload starts over, as another one. The command
-    runs only when the last chunk has arrived, so nothing can be damaged before that.
+    The server appends what arrives to a file, checking no sequence number except the first: a part sent twice would be
+    in the file twice, and one that overtakes another would be before it. So each part is answered before the next is
+    sent, and none is repeated; after a loss the upload starts over, as another one. A part may have any size. The
+    command runs only when the last one has arrived, so nothing can be damaged before that.
 
     Attributes
     ----------
@@ -52,8 +52,8 @@ class Upload:
     size: int
     features: ServerFeatures = NEWEST
 
-    def chunk_request(self, sequence: int, data: bytes) -> dict[str, Any]:
-        """Return the payload that carries chunk number `sequence`; the first short one ends the upload."""
+    def part_request(self, sequence: int, data: bytes, is_last: bool) -> dict[str, Any]:
+        """Return the payload that carries part number `sequence`."""
         prefix = self.features.upload_key_prefix
         headers: dict[str, Any] = {
             f"{_PREFIX}CHANNEL": "hci.upload",
@@ -71,8 +71,7 @@ class Upload:
                 "__topic__": "folder",
                 "__channel__": "hci.upload",
             }
-        last = len(data) < UPLOAD_CHUNK_SIZE
-        body = {f"{prefix}data": data, f"{prefix}size": len(data), f"{prefix}eof": last}
+        body = {f"{prefix}data": data, f"{prefix}size": len(data), f"{prefix}eof": is_last}
         return fobs.make_shareable(body, headers)
 
     def abort_request(self) -> dict[str, Any]:
@@ -90,12 +89,12 @@ class Upload:
 
 
 def read_upload_reply(value: Any) -> hci.CommandReply | None:
-    """Return the command's reply if the answer to a chunk carries it, None if the server wants more.
+    """Return the command's reply if the answer to a part carries it, None if the server wants more.
 
     Raises
     ------
     InternalError
-        The server rejected the chunk.
+        The server rejected the part.
     """
     headers = value.get(fobs.HEADERS) if isinstance(value, dict) else None
     if not isinstance(headers, dict):

@@ -49,10 +49,10 @@ def test_job_view(themed: NotebookPage) -> None:
     panel.expect_status("RUNNING")
     assert serious(panel.live) == []
     panel.live.get_by_role("button", name="Log", exact=True).click()
-    expect(panel.live.locator(".flw-log-words")).to_have_text("no log yet: the server starts it when the job runs")
+    expect(panel.live.locator(".flw-log-words")).to_have_text("site-1 has no log of this job yet")
     assert serious(panel.live) == []
-    themed.run_code("session.log('server', 'INFO begun', 'WARNING slow', 'ERROR broken')")
-    expect(panel.live.locator(".flw-log-line")).to_have_count(3)
+    themed.run_code("session.log('site-1', 'INFO begun', 'WARNING slow', 'ERROR broken')")
+    expect(panel.live.locator(".flw-log-line[data-level]")).to_have_count(3)
     panel.live.locator(".flw-list").focus()
     themed.page.keyboard.press("Shift+ArrowUp")
     assert serious(panel.live) == []

@@ -18,11 +18,11 @@ SETUP = (
 )
 SHOW = "view = show_job(watch, session)"
 SOME = (
-    "session.log('server', 'INFO Round 0 started.', 'DEBUG a detail', 'WARNING slow site', 'ERROR site-1 failed:')\n"
-    "session.logs['server'] += b'Traceback (most recent call last):\\n'\n"
-    "session.log('server', 'INFO Round 1 started.')"
+    "session.log('site-1', 'INFO Round 0 started.', 'DEBUG a detail', 'WARNING slow site', 'ERROR site-1 failed:')\n"
+    "session.logs['site-1'] += b'Traceback (most recent call last):\\n'\n"
+    "session.log('site-1', 'INFO Round 1 started.')"
 )
-MANY = "session.log('server', *[f'INFO step {{n}} of many' for n in range(1, {count} + 1)])"
+MANY = "session.log('site-1', *[f'INFO step {{n}} of many' for n in range(1, {count} + 1)])"
 
 
 class LogPanel:
@@ -42,7 +42,7 @@ class LogPanel:
 
     @property
     def lines(self) -> Locator:
-        return self.list.locator(".flw-log-line")
+        return self.list.locator(".flw-log-line:not(.flw-log-day)")
 
     def line(self, words: str) -> Locator:
         return self.lines.filter(has=self.page.locator(".flw-log-text").get_by_text(words))
@@ -50,11 +50,11 @@ class LogPanel:
     def texts(self) -> list[str]:
         """Return the messages of the lines in sight, from above."""
         found = self.list.evaluate(
-            """list => [...list.querySelectorAll('.flw-log-line')]
+            """list => [...list.querySelectorAll('.flw-log-line:not(.flw-log-day)')]
               .map(line => [line.getBoundingClientRect().top, line.querySelector('.flw-log-text').textContent])
               .sort((a, b) => a[0] - b[0]).map(([, text]) => text)"""
         )
-        return [str(text).removeprefix("2026-11-23 19:00:45,046 - Trainer - ") for text in found]
+        return [str(text) for text in found]
 
     def at_end(self) -> bool:
         end: bool = self.list.evaluate("list => list.scrollTop + list.clientHeight >= list.scrollHeight - 2")
@@ -86,12 +86,16 @@ def test_folded_log_unread_until_unfolded(bench):
     log.fold.focus()
     bench.page.keyboard.press("Enter")
     expect(log.lines).to_have_count(6)
-    assert log.texts()[0] == "INFO - Round 0 started."
-    expect(log.line("site-1 failed").locator(".flw-log-number")).to_have_text("4")
-    bench.run_code("session.log('server', 'INFO Round 2 started.')")
+    assert log.texts()[0] == "Round 0 started."
+    expect(log.list.locator(".flw-log-day")).to_have_text(re.compile("2026.*, by the clock of site-1"))
+    failed = log.line("site-1 failed").locator(".flw-log-columns")
+    expect(failed.locator(".flw-log-time")).to_have_text("19:00:45")
+    expect(failed.locator(".flw-log-source")).to_have_text("Trainer")
+    expect(failed).to_have_attribute("title", re.compile("^2026-11-23 19:00:45,046, .*\nline 4\n"))
+    bench.run_code("session.log('site-1', 'INFO Round 2 started.')")
     expect(log.line("Round 2 started.")).to_be_visible()
     bench.run_code("assert session.count('ls') == 1, session.asked")
-    bench.run_code("assert session.asked[-1].startswith('tail server -c+'), session.asked[-1]")
+    bench.run_code("assert session.asked[-1].startswith('tail site-1 -c+'), session.asked[-1]")
     log.fold.click()
     expect(log.list).to_be_hidden()
     bench.run_code("import time; time.sleep(0.3); asked = len(session.asked); time.sleep(2.5)")
@@ -99,7 +103,8 @@ def test_folded_log_unread_until_unfolded(bench):
 
 
 def test_offscreen_log_is_not_read(bench):
-    bench.fill(f"{SETUP}\n{SOME}", SHOW, "# far below\n" * 200)
+    some = SOME.replace("'site-1'", "'server'")  # no site is known yet
+    bench.fill(f"{SETUP}\n{some}", SHOW, "# far below\n" * 200)
     bench.run(0)
     bench.run(1)
     log = LogPanel(bench)
@@ -127,8 +132,8 @@ def test_levels_have_signs_words_and_counts(bench, log):
     bench.page.keyboard.press("Space")
     expect(log.button(names[3])).to_have_attribute("aria-pressed", "false")
     expect(log.lines).to_have_count(3)
-    assert log.texts() == ["WARNING - slow site", "ERROR - site-1 failed:", "Traceback (most recent call last):"]
-    bench.run_code("session.log('server', 'INFO hidden', 'ERROR seen')")
+    assert log.texts() == ["slow site", "site-1 failed:", "Traceback (most recent call last):"]
+    bench.run_code("session.log('site-1', 'INFO hidden', 'ERROR seen')")
     expect(log.line("seen")).to_be_visible()
     expect(log.lines).to_have_count(4)
 
@@ -142,13 +147,13 @@ def test_log_follows_until_scrolled_and_resumes(bench):
     bench.page.mouse.wheel(0, -2000)
     expect(log.button("Follow")).to_have_attribute("aria-pressed", "false")
     before = log.texts()
-    bench.run_code("session.log('server', 'INFO the newest')")
+    bench.run_code("session.log('site-1', 'INFO the newest')")
     expect(log.button("501 info")).to_be_visible()
     assert log.texts() == before, "it jumps under its reader's eyes"
     log.button("Follow").click()
     expect(log.line("the newest")).to_be_visible()
     expect(log.button("Following")).to_be_visible()
-    bench.run_code("session.log('server', 'INFO and one more')")
+    bench.run_code("session.log('site-1', 'INFO and one more')")
     expect(log.line("and one more")).to_be_visible()
     assert log.at_end()
 
@@ -198,20 +203,20 @@ def test_copy_takes_shown_or_selected_lines(bench, log):
         "Traceback (most recent call last):",
     ]
     log.list.focus()
-    for key in ("Home", "Shift+ArrowDown", "Control+c"):
+    for key in ("Home", "ArrowDown", "Shift+ArrowDown", "Control+c"):  # the first row is the day
         bench.page.keyboard.press(key)
     expect(announced).to_have_text("copied 2 lines")
     assert len(bench.page.evaluate("() => navigator.clipboard.readText()").splitlines()) == 2
     log.line("slow site").locator(".flw-log-text").select_text()
     log.button("Copy").click()
     expect(announced).to_have_text("copied what is selected")
-    assert bench.page.evaluate("() => navigator.clipboard.readText()").endswith("WARNING - slow site")
+    assert bench.page.evaluate("() => navigator.clipboard.readText()").endswith("slow site")
 
 
 def test_site_logs_separate_and_missing_named(bench, log, pictures):
-    bench.run_code("session.log('site-1', 'INFO trained on site-1')")
-    log.root.get_by_role("combobox", name="whose log").select_option("site-1")
-    expect(log.line("trained on site-1")).to_be_visible()
+    bench.run_code("session.log('server', 'INFO trained on all')")
+    log.root.get_by_role("combobox", name="whose log").select_option("server")
+    expect(log.line("trained on all")).to_be_visible()
     expect(log.lines).to_have_count(1)
     log.root.get_by_role("combobox", name="whose log").select_option("site-2")
     expect(log.words).to_have_text("site-2 has no log of this job yet")
@@ -223,17 +228,42 @@ def test_site_logs_separate_and_missing_named(bench, log, pictures):
     )
     bench.screenshot(bench.cell(1), pictures and pictures / "log-none.png")
     bench.run_code("session.answers['ls'] = AuthorizationError('user lead is not authorized for ls')")
-    log.root.get_by_role("combobox", name="whose log").select_option("server")
+    log.root.get_by_role("combobox", name="whose log").select_option("site-1")
     expect(log.lines).to_have_count(6)
+
+
+def test_own_code_alone_connections_folded(bench):
+    head = "2026-11-28 02:45:0{n},000 - {logger} - INFO - [identity=site-1, run=76b8] - "
+    lines = [
+        head.format(n=1, logger="ClientRunner") + "got task assignment: name=train, id=t1",
+        head.format(n=2, logger="Cell") + "Register blob CB",
+        head.format(n=3, logger="Cell") + "sent",
+        head.format(n=4, logger="TaskScriptRunner") + "loss 0.31",
+        head.format(n=5, logger="ClientRunner") + "got task assignment: name=train, id=t2",
+    ]
+    log = begin(bench, f"session.logs['site-1'] = {chr(10).join([*lines, '']).encode()!r}")
+    log.fold.click()
+    expect(log.lines).to_have_count(4)
+    assert "identity" not in log.list.inner_text()
+    log.line("2 lines about connections").click()
+    expect(log.lines).to_have_count(5)
+    log.root.get_by_role("combobox", name="jump to").select_option("task train, 02:45:05")
+    expect(log.list.locator(".flw-active .flw-log-time")).to_have_text("02:45:05")
+    own = log.button("My code only (1)")
+    own.click()
+    expect(log.lines).to_have_count(1)
+    expect(log.line("loss 0.31").locator(".flw-log-source")).to_have_text("print")
+    own.click()
+    expect(log.lines).to_have_count(5)
 
 
 def test_log_colours_kept_other_escapes_removed(bench):
     evil = "\\x1b[2J\\x1b]0;owned\\x07<img src=x onerror=window.pwned++>"
-    log = begin(bench, f"session.log('server', 'INFO \\x1b[32mgreen\\x1b[0m plain {evil}')")
+    log = begin(bench, f"session.log('site-1', 'INFO \\x1b[32mgreen\\x1b[0m plain {evil}')")
     bench.page.evaluate("() => { window.pwned = 0 }")
     log.fold.click()
     expect(log.lines).to_have_count(1)
-    assert log.texts() == ["INFO - green plain <img src=x onerror=window.pwned++>"]
+    assert log.texts() == ["green plain <img src=x onerror=window.pwned++>"]
     expect(log.list.locator(".flw-ansi-2")).to_have_text("green")
     assert bench.page.evaluate("() => window.pwned") == 0
 
@@ -258,7 +288,7 @@ def test_hundred_thousand_lines_stay_smooth(bench):
             const lines = [...list.querySelectorAll('.flw-log-line')], sight = list.getBoundingClientRect();
             const drawn = y => lines.some(line => {
               const { top, bottom } = line.getBoundingClientRect();
-              return top <= y && y <= bottom && line.textContent.includes('step');
+              return top <= y && y <= bottom && /step|by the clock/.test(line.textContent);
             });
             if (!drawn(sight.top + 10) || !drawn(sight.bottom - 30)) blank++;
             most = Math.max(most, lines.length);
@@ -272,7 +302,7 @@ def test_hundred_thousand_lines_stay_smooth(bench):
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
 def test_every_word_can_be_read(bench, log, theme, pictures):
-    bench.run_code("session.log('server', *[f'INFO \\x1b[3{n}mcolour {n}\\x1b[0m' for n in range(8)])")
+    bench.run_code("session.log('site-1', *[f'INFO \\x1b[3{n}mcolour {n}\\x1b[0m' for n in range(8)])")
     bench.theme(theme)
     log.search.fill("round")
     expect(log.count).to_have_text("2")
@@ -289,8 +319,12 @@ def test_every_word_can_be_read(bench, log, theme, pictures):
 def test_fits_narrow_output(bench, log, pictures):
     bench.command("application:toggle-left-area")
     bench.page.set_viewport_size({"width": 420, "height": 900})
-    bench.run_code("session.log('server', 'INFO ' + 'long ' * 100)")
+    bench.run_code("session.log('site-1', 'INFO ' + 'long ' * 100)")
     expect(log.line("long long")).to_be_visible()
+    log.button("Wrap").click()
+    expect(log.button("Wrap")).to_have_attribute("aria-pressed", "true")
+    assert log.list.evaluate("list => list.scrollWidth <= list.clientWidth"), "wrapped lines need no scrolling sideways"
+    assert log.at_end()
     assert log.root.bounding_box()["width"] < 340
     overflowing = log.root.evaluate(
         """root => {

@@ -25,6 +25,7 @@ from flare_widgets.api.transfer.result_files import ResultFiles
 from flare_widgets.api.transfer.zip_members import KeptFiles, MemberReader, UnreadableArchive
 from flare_widgets.config_files import SUFFIXES, ConfigFileError, parse_config, resolve_variables
 from flare_widgets.errors import FlareError
+from flare_widgets.formatting.jobs import format_job_html, job_table
 from flare_widgets.formatting.text import sanitize
 from flare_widgets.kit import StartupKit
 from flare_widgets.monitoring import JobSnapshot, apply_meta, diagnose
@@ -38,13 +39,12 @@ from flare_widgets.monitoring.results.job_result import parse_job_result
 from flare_widgets.views.job.html import job_html
 from flare_widgets.wire import cell, fobs, frames, hci, login, transfers
 
-from .mutations import PIECES, bend, damage, log_text, repeat
+from . import servers
+from .mutations import PIECES, SECRET, bend, damage, log_text, repeat
+from .page import find_active_content
 
 Attack = Callable[[random.Random, Path], Any]
 """Makes a hostile input, in a folder if it takes files, and has it read. Returns what was made of it."""
-
-SECRET = "k3y-0f-the-user-that-nobody-may-see"
-"""A text in the user's key, which must not be in any message."""
 
 
 class Harm(Exception):
@@ -218,13 +218,34 @@ def _views(random: random.Random, folder: Path) -> Any:
     except ValueError:
         bent = snapshot
     bent = replace(bent, name=repeat(random, 300), status=random.choice((bent.status, repeat(random, 30))))
-    html = job_html(bent, now)
-    if any(tag in html.lower() for tag in ("<script", "<img", "<svg/", "<i>", "<b onmouse")):
-        raise Harm("markup from a stranger in a view")
-    text = describe(bent, now)
-    if "\x1b" in html + text or "\u202e" in html + text:
+    meta = bend(random, {"job_id": "j", "job_name": "x", "status": "RUNNING", "duration": "1", "submitter_name": "a"})
+    meta = meta if isinstance(meta, dict) else {"job_name": str(meta)}
+    pages = [
+        job_html(bent, now),
+        job_table([meta]).to_html(),
+        format_job_html(str(meta.get("job_id")), meta, now),
+    ]
+    for page in pages:
+        if found := find_active_content(page):
+            raise Harm(f"a view has {found[0]}")
+    text = describe(bent, now) + "".join(pages)
+    if "\x1b" in text or "\u202e" in text:
         raise Harm("control characters in a view")
-    return html
+    return pages
+
+
+def _http(random: random.Random, folder: Path) -> Any:
+    return _check_words(servers.attack_by(random, servers.http_talk(random), "http"))
+
+
+def _tls(random: random.Random, folder: Path) -> Any:
+    return _check_words(servers.attack_by(random, servers.tls_talk(random), random.choice(("http", "tcp"))))
+
+
+def _check_words(text: str) -> str:
+    if SECRET in text or any(not (c.isprintable() or c == "\n") for c in text):
+        raise Harm(f"it was said: {text[:100]!a}")
+    return text
 
 
 def _metas(random: random.Random, folder: Path) -> Any:
@@ -247,5 +268,7 @@ KINDS: dict[str, tuple[Attack, tuple[type[Exception], ...], float]] = {
     "configurations": (_configurations, (ConfigFileError,), 1.0),
     "job metas": (_metas, (), 1.0),
     "static views": (_views, (), 1.0),
+    "HTTP": (_http, (), 0.2),
+    "TLS": (_tls, (), 0.2),
 }
 """By name: the attack, the exceptions that are documented besides `FlareError`, and its share of the inputs."""

@@ -39,6 +39,9 @@ PIECES = (
     "1e999",
     "NaN",
 )
+SECRET = "k3y-0f-the-user-that-nobody-may-see"
+"""A text in the user's key, which must not be in any message."""
+
 JUNK: tuple[Any, ...] = (
     None,
     True,

@@ -19,7 +19,9 @@ from typing import Any
 
 from flare_widgets.errors import FlareError
 
-from .kinds import KINDS, SECRET, Harm
+from .kinds import KINDS, Harm
+from .mutations import SECRET
+from .servers import PORTS
 
 MAX_INPUT_S = 2.0
 """Processor time that one input may take, in seconds."""
@@ -79,7 +81,7 @@ class _Audit:
         sys.addaudithook(self._note)
 
     def _note(self, event: str, args: tuple[Any, ...]) -> None:
-        if self._is_on and event in _FORBIDDEN:
+        if self._is_on and event in _FORBIDDEN and not _is_to_hostile_server(event, args):
             self.seen.append(event)
 
     @contextlib.contextmanager
@@ -89,6 +91,14 @@ class _Audit:
             yield
         finally:
             self._is_on = False
+
+
+def _is_to_hostile_server(event: str, args: tuple[Any, ...]) -> bool:
+    """Return True if a connection is of a hostile server of this machine, or to it."""
+    if event not in ("socket.connect", "socket.bind") or not isinstance(args[1], tuple):
+        return False
+    host, port = args[1][:2]
+    return host == "127.0.0.1" and (port in PORTS or (event == "socket.bind" and port == 0))
 
 
 _audit = _Audit()

@@ -60,6 +60,20 @@ def test_submit_prints_id_and_monitor_reports(federation: LocalFederation, tmp_p
     assert "by-script" in by_name.stderr
 
 
+def test_repeated_token_finds_job_whose_id_was_lost(federation: LocalFederation, ours: Session, tmp_path: Path) -> None:
+    line = command(
+        "submit", write_job(tmp_path, "said-twice", sites=1), "--kit", federation.admin_kit, "--token", "T-1"
+    )
+    with Path("/dev/full").open("w") as full:
+        lost = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, text=True, timeout=150)
+    assert lost.returncode == 6
+    (job_id,) = (job["job_id"] for job in ours.list_jobs(name_prefix="said-twice"))
+    assert f"the job was submitted: its id is {job_id}" in lost.stderr
+    again = run(*line[3:])
+    assert (again.returncode, again.stdout.strip()) == (0, job_id), again.stderr
+    assert len(ours.list_jobs(name_prefix="said-twice")) == 1
+
+
 def test_submit_and_monitor_in_one(federation: LocalFederation, tmp_path: Path) -> None:
     done = run("submit", write_job(tmp_path, "at-once", sites=1), "--monitor", "--json", "--kit", federation.admin_kit)
     assert done.returncode == 0, done.stderr

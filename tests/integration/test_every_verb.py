@@ -233,7 +233,7 @@ def test_followed_log_printed_until_job_ends(
 ) -> None:
     flare(shell, f"submit '{write_job(tmp_path, 'followed', sites=1)}'")
     wait_until(lambda: flare(shell, "meta")["status"] == "RUNNING")
-    shown = said(shell, "followed = %flare logs --follow")
+    shown = said(shell, "followed = %flare logs --follow --raw")
     assert flare(shell, "meta")["status"] == "FINISHED:COMPLETED"
     lines = shown.splitlines()
     assert sum("ServerRunner" in line for line in lines) > 2

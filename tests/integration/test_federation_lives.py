@@ -97,7 +97,7 @@ def test_federation_is_attached_by_another_process(folder: Path, federation: Loc
     assert stat.S_IMODE(authority.stat().st_mode) == 0o600
     assert set(json.loads(authority.read_text())) == {"root_cert", "root_pri_key"}
 
-    with pytest.raises(FederationError, match=r"No local federation called 'elsewhere' is running; .*lives"):
+    with pytest.raises(FederationError, match=r"No local federation called 'elsewhere' is running.*lives"):
         LocalFederation.attach("elsewhere")
     with pytest.raises(FederationError, match=r"'lives' is already running: use LocalFederation.attach\('lives'\)"):
         LocalFederation(1, name="lives").start()

@@ -103,10 +103,9 @@ def call() -> Iterator[Callable[..., Future[Any]]]:
 
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The limit of 12 s, or 20 s, is 2 s here."""
+    """The limit of 12 s is 2 s here."""
     monkeypatch.setattr(keepalive, "PROBE_AFTER_S", 1.0)
     monkeypatch.setattr(keepalive, "PROBE_TIMEOUT_S", 1.0)
-    monkeypatch.setattr(keepalive, "LONG_PROBE_TIMEOUT_S", 1.0)
 
 
 def stored(folder: Path, name: str, ballast: int = 0) -> Path:

@@ -185,7 +185,7 @@ def test_download_outlives_server_it_began_with(
 def test_download_outlives_that_server_hangs(
     fragile: Fragile, session: Session, stored: str, large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote_files, "CHUNK_TIMEOUTS_S", (0.5, 20.0))
+    monkeypatch.setattr(remote_files, "PART_TIMEOUTS_S", (0.5, 20.0))
     with contextlib.ExitStack() as stack:
         beats: list[int] = []
 
@@ -336,7 +336,7 @@ def losing(monkeypatch: pytest.MonkeyPatch, after: int) -> list[Losing]:
 def test_lost_upload_chunk_is_resent(fragile: Fragile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     job = unstarted(tmp_path, "lost-chunk", 10 * MB)
     opened = losing(monkeypatch, 5 * MB)
-    monkeypatch.setattr(upload, "CHUNK_TIMEOUTS_S", (0.5, 20.0))
+    monkeypatch.setattr(upload, "PART_TIMEOUTS_S", (0.5, 20.0))
     told: list[int] = []
     with new_secure_session(ADMIN, str(fragile.kit)) as session:
         job_id = session.submit_job(str(job), progress=lambda done, total: told.append(done))
@@ -362,7 +362,7 @@ def test_lost_download_request_is_resent(
     fragile: Fragile, stored: str, large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = losing(monkeypatch, 20_000)
-    monkeypatch.setattr(remote_files, "CHUNK_TIMEOUTS_S", (0.5, 20.0))
+    monkeypatch.setattr(remote_files, "PART_TIMEOUTS_S", (0.5, 20.0))
     with new_secure_session(ADMIN, str(fragile.kit)) as session:
         result = session.download_job_result(stored, str(tmp_path))
     assert [transport.lost for transport in opened] == [1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import json
 import ssl
@@ -23,6 +24,7 @@ from websockets.exceptions import ConnectionClosed
 from flare_widgets.api import Session, SessionState
 from flare_widgets.wire import fobs, frames, streams
 from flare_widgets.wire.frames import Frame, FrameType
+from flare_widgets.wire.transports import grpc_messages
 
 THEIR_NONCE = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
 """A nonce of the server, for us to sign."""
@@ -169,13 +171,39 @@ class FlareServer:
         self.heard: list[dict[str, Any]] = []
         self.commanded: list[dict[str, Any]] = []
         self.sockets: list[ServerConnection] = []
-        self._context = tls(self.party, root or kits.authority())
+        self._root = root or kits.authority()
+        self._context = tls(self.party, self._root)
         self._streams = 0
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def running(self, port: int = 0) -> contextlib.AbstractContextManager[int]:
         """Run it until the end of the block; the port it listens on."""
         return websocket(self._talk, self._context, port)
+
+    @contextlib.contextmanager
+    def running_grpc(self) -> Iterator[int]:
+        """The same over grpc, without what is unasked."""
+        import grpc
+
+        class Handler(grpc.GenericRpcHandler):
+            def service(self, details: Any) -> Any:
+                return grpc.stream_stream_rpc_method_handler(talk)
+
+        def talk(messages: Iterator[bytes], context: Any) -> Iterator[bytes]:
+            for number, message in enumerate(messages, 1):
+                answer = self._answer_frame(frames.decode(grpc_messages.decode(message)))
+                if answer is not None:
+                    yield grpc_messages.encode(number, answer)
+
+        server = grpc.server(concurrent.futures.ThreadPoolExecutor(8))
+        server.add_generic_rpc_handlers((Handler(),))
+        pair = (self.party.key_pem, self.party.pem)
+        port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair], self._root.pem, True))
+        server.start()
+        try:
+            yield port
+        finally:
+            server.stop(None).wait(10)
 
     @property
     def lines(self) -> list[str]:
@@ -199,20 +227,22 @@ class FlareServer:
         self.sockets.append(socket)
         try:
             async for message in socket:
-                frame = frames.decode(message if isinstance(message, bytes) else message.encode())
-                if frame.type is FrameType.HELLO:
-                    greeting = {"endpoint_name": "server", "fqcn": "server", "timestamp": self.clock()}
-                    await socket.send(frames.encode(Frame(FrameType.READY, {}, msgpack.packb(greeting))))
-                elif frame.type is FrameType.PING:
-                    if self.alive:
-                        await socket.send(frames.encode(Frame(FrameType.PONG, {}, msgpack.packb(None))))
-                elif frame.type is FrameType.DATA:
-                    self.heard.append(frame.headers)
-                    answer = self._answer(frame)
-                    if answer is not None:
-                        await socket.send(answer)
+                answer = self._answer_frame(frames.decode(message if isinstance(message, bytes) else message.encode()))
+                if answer is not None:
+                    await socket.send(answer)
         finally:
             self.sockets.remove(socket)
+
+    def _answer_frame(self, frame: Frame) -> bytes | None:
+        if frame.type is FrameType.HELLO:
+            greeting = {"endpoint_name": "server", "fqcn": "server", "timestamp": self.clock()}
+            return frames.encode(Frame(FrameType.READY, {}, msgpack.packb(greeting)))
+        if frame.type is FrameType.PING and self.alive:
+            return frames.encode(Frame(FrameType.PONG, {}, msgpack.packb(None)))
+        if frame.type is not FrameType.DATA:
+            return None
+        self.heard.append(frame.headers)
+        return self._answer(frame)
 
     def _answer(self, frame: Frame) -> bytes | None:
         headers = frame.headers

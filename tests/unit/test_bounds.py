@@ -6,6 +6,7 @@ Here the time may be 4 s: a loaded machine runs slower, and an unbounded reader 
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import os
 import struct
@@ -26,8 +27,12 @@ from flare_widgets.errors import FlareError
 from flare_widgets.monitoring import JobSnapshot
 from flare_widgets.monitoring.history import read_stored_log
 from flare_widgets.monitoring.job.reducer import apply_updates
+from flare_widgets.monitoring.job.updates import GroupRefreshed, GroupUnavailable
 from flare_widgets.monitoring.logs import filter
-from flare_widgets.monitoring.logs.facts import ServerLogParser
+from flare_widgets.monitoring.logs.facts import ServerLogParser, read_in_time
+from flare_widgets.monitoring.logs.tail import NewText
+from flare_widgets.monitoring.polling import polls
+from flare_widgets.monitoring.polling.polls import ServerLogTail
 from flare_widgets.monitoring.results.files import Selection
 from flare_widgets.monitoring.results.job_result import parse_job_result
 from flare_widgets.monitoring.results.values import parse_json
@@ -151,10 +156,29 @@ def test_stored_log_is_affordable(kind: str, monkeypatch: pytest.MonkeyPatch) ->
     pay(lambda: apply_updates(JobSnapshot("job"), updates), PART)
 
 
+@pytest.mark.parametrize(("seconds", "lines"), [(0.5, 2000), (0.0, 5000)])
+def test_log_that_takes_long_is_read_in_part(seconds: float, lines: int) -> None:
+    """By a clock that moves at each look: whatever the log and the machine, the time is bounded."""
+    now = (look * seconds for look in itertools.count())
+    errors = "".join(json.dumps({"message": f"{n}", "levelname": "ERROR"}) + "\n" for n in range(1000))
+    updates, reason = read_in_time(ServerLogParser(), [errors] * 5, lambda: next(now))
+    assert len(updates) == lines
+    assert reason == ("" if lines == 5000 else "the log is too long: only 2000 lines of it were read")
+
+
+def test_growing_log_that_takes_long_is_said_to_be_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    new, answer = NewText("x\n" * 10), polls.Answer("", None, 5.0, 0.1)
+    told = [ServerLogTail("job")._parse(ServerLogParser(), new, answer)[-1]]
+    monkeypatch.setattr(bounds, "MAX_LOG_READ_S", -1.0)
+    told.append(ServerLogTail("job")._parse(ServerLogParser(), new, answer)[-1])
+    assert [type(update) for update in told] == [GroupRefreshed, GroupUnavailable]
+
+
 def test_long_log_is_said_to_be_long() -> None:
-    updates = read_stored_log(ServerLogParser(), (b"\n" * (bounds.MAX_LOG_LINES + bounds.PIECE_BYTES),))
+    lines = -(-bounds.MAX_LOG_LINES // bounds.PIECE_BYTES) * bounds.PIECE_BYTES
+    updates = read_stored_log(ServerLogParser(), (b"\n" * (lines + 1),))
     assert [update.reason for update in updates if hasattr(update, "reason")] == [
-        "the log is too long: only its first 100000 lines were read"
+        f"the log is too long: only {lines} lines of it were read"
     ]
 
 

@@ -13,7 +13,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import kits
 import pytest
+from servers import FlareServer, ok
 
 import flare_widgets
 from flare_widgets import cli, errors
@@ -21,6 +23,8 @@ from flare_widgets.cli import exit_code_for, jobs
 from flare_widgets.cli.command import ExitCode, OutputLost, StatusLine
 from flare_widgets.errors import FlareError
 from flare_widgets.federation import LocalFederation, RunningFederation
+from flare_widgets.wire import fobs
+from flare_widgets.wire.frames import Frame
 
 JOB_ID = "76b8f0c2-0000-4000-8000-000000000001"
 
@@ -183,6 +187,51 @@ def test_id_of_submitted_job_is_never_lost(
     assert cli.main(["submit", "jobs/hello", "--token", "mine", *more]) == ExitCode.OUTPUT_LOST
     assert session.submitted == [("jobs/hello", "mine")]
     assert f"the job was submitted: its id is {JOB_ID}" in capsys.readouterr().err
+
+
+class TokenServer(FlareServer):
+    """Takes each submit token once, as FLARE's server does.
+
+    Attributes
+    ----------
+    submitted
+        The ids of the jobs, by token.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.submitted: dict[str, str] = {}
+
+    def _answer(self, frame: Frame) -> bytes | None:
+        if frame.headers.get("sm__ch") != "aux_communication":
+            return super()._answer(frame)
+        headers = fobs.decode(frame.payload)[fobs.HEADERS]
+        line = json.loads(headers["ObjectStreamer.CTX"]["conn_data"])["data"][0]["data"]
+        token = line.partition("--submit-token ")[2]
+        job_id = self.submitted.setdefault(token, f"{len(self.submitted) + 1:08}-0000-4000-8000-000000000001")
+        result = {"__rc__": "OK", "ObjectStreamer.END_RESULT": json.dumps(ok(job_id=job_id))}
+        return self._stream("return_only", "x", {fobs.HEADERS: result}, {"sm__ri": frame.headers["sm__ri"]})
+
+
+def test_repeated_token_finds_job_whose_id_was_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = TokenServer()
+    folder = tmp_path / "hello"
+    (folder / "app").mkdir(parents=True)
+    (folder / "meta.json").write_text('{"deploy_map": {"app": ["@ALL"]}, "min_clients": 1}')
+    with server.running() as port:
+        kit = str(kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port))
+        line = ["submit", str(folder), "--kit", kit, "--token"]
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", FullDisk())
+            assert cli.main([*line, "T"]) == ExitCode.OUTPUT_LOST
+        assert server.submitted["T"] in capsys.readouterr().err
+        assert cli.main([*line, "T"]) == ExitCode.DONE
+        assert capsys.readouterr() == (f"{server.submitted['T']}\n", "")
+        assert list(server.submitted) == ["T"]
+        assert cli.main([*line, "another"]) == ExitCode.DONE
+        assert capsys.readouterr().out.strip() != server.submitted["T"]
 
 
 def test_id_is_said_when_reader_has_gone(

@@ -58,7 +58,7 @@ def test_nobody_serves(reply: CellReply, expected: bool) -> None:
 
 @pytest.mark.parametrize(("dialect", "prefix"), [(NEWEST, "Streamer."), (OLD, "FileStreamer.")])
 def test_keys_of_upload(dialect: ServerFeatures, prefix: str) -> None:
-    request = fobs.decode(fobs.encode(Upload("tx", "ada", "c", "job.zip", 3, dialect).chunk_request(0, b"abc")))
+    request = fobs.decode(fobs.encode(Upload("tx", "ada", "c", "job.zip", 3, dialect).part_request(0, b"abc", True)))
     assert {key for key in request if key != fobs.HEADERS} == {f"{prefix}{key}" for key in ("data", "size", "eof")}
     context = request[fobs.HEADERS]["ObjectStreamer.CTX"]
     assert context[f"{prefix}file_name"] == "job.zip"

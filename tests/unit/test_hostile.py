@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import random
+import socket
 import subprocess
 import sys
 import time
@@ -13,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile import kinds, run
+from hostile import mutations, run
+from hostile.page import find_active_content
 from hostile.run import attack, format_table
 
 INPUTS = 6000 if os.environ.get("FULL") else 600
@@ -45,7 +48,7 @@ def hang(source: random.Random, folder: Path) -> None:
 
 
 def leak(source: random.Random, folder: Path) -> None:
-    logging.getLogger("flare_widgets").error(kinds.SECRET)
+    logging.getLogger("flare_widgets").error(mutations.SECRET)
 
 
 @pytest.mark.parametrize(
@@ -58,3 +61,30 @@ def test_harm_is_noticed(harm: Callable[..., Any], counter: str, monkeypatch: py
     assert not outcome.is_harmless
     assert getattr(outcome, counter) == 10
     assert outcome.examples
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<p><script>x</script></p>", "<b onclick=x>", "<svg><image href='https://x/'/></svg>",
+        "<a href='javascript:x'>",
+        "<p style='background: url(https://x)'>", "<style>@import 'https://x';</style>", "<iframe src='//x'></iframe>",
+    ],
+)  # fmt: skip
+def test_active_content_of_page_is_found(page: str) -> None:
+    assert find_active_content(page)
+
+
+def test_text_about_active_content_is_none() -> None:
+    assert find_active_content("<p title='onclick=x'>&lt;script&gt; url(x)</p><style>p { color: red }</style>") == []
+
+
+def connect_elsewhere(source: random.Random, folder: Path) -> None:
+    with socket.socket() as there, contextlib.suppress(OSError):
+        there.connect(("127.0.0.1", 9))
+
+
+def test_connection_elsewhere_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "KINDS", {"harm": (connect_elsewhere, (), 1.0)})
+    (outcome,) = attack(10, 1)
+    assert outcome.executed == 10

@@ -129,7 +129,7 @@ def test_memory_is_bounded_and_numbers_stay(folder, monkeypatch):
     folder.write(*map(record, range(1, 501)))
     folder.look()
     log = folder.log
-    assert len(log.lines) == len(log.levels) == 100
+    assert len(log.lines) == len(log.levels) == len(log.origins) == 100
     assert (log.first, log.next_number) == (401, 501)
     assert log.lines[0].endswith("step 401")
     monkeypatch.setattr(viewer, "_MAX_CHARS", 1000)

@@ -1,95 +1,33 @@
 """Every public call with a broken disk, a broken network and a broken home: only errors that say what to do.
 
-Of kits, federations, verbs and commands; the methods of sessions have a test of their own.
+Of kits, verbs and commands; test_method_trouble has the methods of sessions, monitors and federations.
 """
 
 from __future__ import annotations
 
-import errno
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import disk
 import kits
 import pytest
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from servers import FlareServer
 from shells import flare, ipython, said
+from trouble import Trouble, broken_federation, check_error, with_trouble
 
 from flare_widgets import cli
 from flare_widgets.cli.command import ExitCode
-from flare_widgets.errors import FlareError, NotInstalled
-from flare_widgets.federation import LocalFederation
+from flare_widgets.errors import FlareError
+from flare_widgets.federation import FederationError, LocalFederation, startup
 from flare_widgets.kit import StartupKit, find_startup
+from flare_widgets.magics import _SHELL_ATTRIBUTE, job_display
 from flare_widgets.magics.verbs import VERBS
 from flare_widgets.manager import find_kits
 from flare_widgets.options import Option
 
-Trouble = Callable[[pytest.MonkeyPatch, Path], str]
-"""Breaks something, and returns a path to use with it."""
-
-
-def removed_working_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    folder = tmp_path / "gone"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    folder.rmdir()
-    return "here/it"
-
-
-def unknown_home(monkeypatch: pytest.MonkeyPatch, _: Path) -> str:
-    disk.forget_home(monkeypatch)
-    return "~/it"
-
-
-def unknown_user(_: pytest.MonkeyPatch, __: Path) -> str:
-    return "~nobodyhere/it"
-
-
-def no_temporary_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    monkeypatch.setattr(tempfile, "tempdir", "/nonexistent")
-    return str(make_broken(tmp_path))
-
-
-def refusing_disk(number: int) -> Trouble:
-    def trouble(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-        path = make_broken(tmp_path)
-        disk.break_disk(monkeypatch, number, path.parent)
-        return str(path)
-
-    trouble.__name__ = f"disk_{errno.errorcode[number]}"
-    return trouble
-
-
-def make_broken(tmp_path: Path) -> Path:
-    """Make a kit that is a job folder too."""
-    path = kits.write_kit(tmp_path / "broken" / "it", host="127.0.0.1", port=9)
-    (path / "app").mkdir()
-    (path / "app" / "code.py").write_text("print(1)")
-    (path / "meta.json").write_text('{"deploy_map": {"app": ["@ALL"]}, "min_clients": 1}')
-    return path
-
-
-TROUBLES: list[Trouble] = [
-    removed_working_folder,
-    unknown_home,
-    unknown_user,
-    no_temporary_folder,
-    *map(refusing_disk, (errno.EACCES, errno.EROFS, errno.EIO, errno.ENOSPC, errno.EMFILE, errno.ESTALE, errno.ENOENT)),
-]
-
-with_trouble = pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.__name__)
-
-
-def check_error(error: BaseException) -> None:
-    """Check that an error is one that a script can handle and a person can act on."""
-    assert isinstance(error, FlareError), repr(error)
-    text = str(error)
-    assert text.isprintable() or "\n" in text
-    assert error.next_step or isinstance(error, NotInstalled) or len(error.description.split()) >= 4, text
+JOB_ID = "76b8f0c2-0000-4000-8000-000000000001"
 
 
 # -- kits and federations ----------------------------------------------------------------------------------------
@@ -127,7 +65,7 @@ def test_call_with_broken_machine_raises_flare_error(
 def sample(option: Option, path: str) -> list[str]:
     """Return arguments that give an option a value: a path where it takes one."""
     value = {
-        "kits": path, "folders": path, "files": path, "jobs": "76b8", "sites": "site-1", "targets": "server",
+        "kits": path, "folders": path, "files": path, "jobs": JOB_ID, "sites": "site-1", "targets": "server",
         "studies": "default", "sessions": "nobody", "federations": "nobody", "verbs": "jobs",
     }.get(option.completes)  # fmt: skip
     choices = option.kwargs.get("choices")
@@ -141,8 +79,9 @@ def sample(option: Option, path: str) -> list[str]:
 
 def make_line(name: str, path: str) -> str:
     words = [word for option in VERBS[name].options for word in sample(option, path)]
-    yes = ["--yes"] if any("--yes" in option.flags for option in VERBS[name].options) else []
-    return " ".join([name, *(f'"{word}"' for word in words), *yes])
+    known = {"--yes": ["--yes"], "--timeout": ["--timeout", "0.5"]}  # else some wait for the server without an end
+    flags = [flag for option in VERBS[name].options for flag in option.flags if flag in known]
+    return " ".join([name, *(f'"{word}"' for word in words), *(word for flag in flags for word in known[flag])])
 
 
 @pytest.fixture
@@ -156,15 +95,24 @@ def server() -> Iterator[tuple[FlareServer, int]]:
 def shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[InteractiveShell]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("FLARE_WIDGETS_TIMEOUT", "0.3")
-    monkeypatch.setattr(LocalFederation, "start", lambda _: pytest.fail("it started"))
+    monkeypatch.setattr(startup, "_StartAttempt", refuse_to_start)
+    monkeypatch.setattr(job_display, "FIRST_UPDATE_TIMEOUT_S", 0.5)
     with ipython() as shell:
         yield shell
 
 
+def refuse_to_start(*_: Any, **__: Any) -> Any:
+    raise FederationError("no federation is started here", next_step="Do without")
+
+
 def check_verb(shell: InteractiveShell, name: str, path: str) -> None:
-    """Run a verb: a value, or one line that says what is wrong."""
+    check_line(shell, make_line(name, path))
+
+
+def check_line(shell: InteractiveShell, line: str) -> None:
+    """Run a line: a value, or one line that says what is wrong."""
     try:
-        flare(shell, make_line(name, path))
+        flare(shell, line)
     except UsageError as e:
         refusal = e
     else:
@@ -175,16 +123,24 @@ def check_verb(shell: InteractiveShell, name: str, path: str) -> None:
         check_error(refusal.__cause__)
 
 
-OFFLINE = [name for name in VERBS if name not in ("up", "down", "faults")]
-
-
 @with_trouble
 def test_verbs_without_session_say_what_is_wrong(
     trouble: Trouble, shell: InteractiveShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = trouble(monkeypatch, tmp_path)
-    for name in OFFLINE:
+    for name in VERBS:
         check_verb(shell, name, path)
+
+
+@with_trouble
+def test_verbs_of_federation_say_what_is_wrong(
+    trouble: Trouble, shell: InteractiveShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    federation = broken_federation(monkeypatch, tmp_path)
+    getattr(shell, _SHELL_ATTRIBUTE).state.federations["local"] = federation
+    trouble(monkeypatch, tmp_path)
+    for line in ("faults", "faults kill site-1", "faults pause server", "up", "up --name local", "down --yes"):
+        check_line(shell, line)
 
 
 @with_trouble
@@ -207,9 +163,8 @@ def test_verbs_after_server_has_gone_say_so(
         kit = kits.write_kit(tmp_path / "good", host="127.0.0.1", port=port)
         session = flare(shell, f'connect "{kit}" --timeout 15')
         session.set_timeout(0.3)
-    for name in OFFLINE:
-        if name not in ("close", "restart", "shutdown", "wait", "monitor", "compare", "logs"):  # they take their time
-            check_verb(shell, name, str(tmp_path))
+    for name in VERBS:
+        check_verb(shell, name, str(tmp_path))
 
 
 def run_recipe(specification: dict[str, Any], code: str, folder: Path) -> tuple[Path, tuple[str, ...]]:

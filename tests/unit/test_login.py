@@ -107,6 +107,25 @@ def test_impostor_is_refused(kit: StartupKit, impostor: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("days", "says", "advice"),
+    [((-9, -1), "expired on", "ask your project admin to renew it"), ((1, 9), "is valid only from", "wait until then")],
+)
+@pytest.mark.parametrize("is_issuer", [False, True])
+def test_challenge_by_invalid_date_is_refused(
+    kit: StartupKit, days: tuple[int, int], says: str, advice: str, is_issuer: bool
+) -> None:
+    """Behind a proxy that terminates TLS, nothing else of the server's shows its dates."""
+    begins, ends = (kits.NOW + day * kits.DAY for day in days)
+    if is_issuer:
+        server = authority().issue("branch", ca=True, begins=begins, ends=ends).issue("server")
+    else:
+        server = authority().issue("server", begins=begins, ends=ends)
+    with pytest.raises(ServerIdentityError, match=f"the certificate of the server at .* {says}") as caught:
+        login.read_challenge(kit, NONCE, proof(server))
+    assert caught.value.next_step == f"Check this machine's clock; if it is right, {advice}"
+
+
+@pytest.mark.parametrize(
     "nonce",
     [
         "",

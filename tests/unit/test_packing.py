@@ -191,7 +191,7 @@ def test_unreadable_folder_is_named(job: Path, monkeypatch: pytest.MonkeyPatch) 
         return iter(())
 
     monkeypatch.setattr("os.walk", refuse)
-    with pytest.raises(InvalidJobDefinition, match=r"my-job/app cannot be read: Permission denied"):
+    with pytest.raises(InvalidJobDefinition, match=r"my-job/app cannot be read: permission denied. Check who owns it"):
         pack.check_job_folder(job)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import errno
 import io
+import itertools
 import json
 import os
 import stat
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import kits
@@ -18,7 +20,7 @@ import pytest
 from fakes import FakeConnection
 from file_server import Server
 
-from flare_widgets.api.transfer import download, remote_files, upload
+from flare_widgets.api.transfer import download, part_size, remote_files, upload
 from flare_widgets.errors import (
     DiskFull,
     FileAccessError,
@@ -30,7 +32,7 @@ from flare_widgets.errors import (
 )
 from flare_widgets.kit import StartupKit
 from flare_widgets.local_files import hold_folder
-from flare_widgets.wire import fobs
+from flare_widgets.wire import fobs, keepalive
 from flare_widgets.wire.connection import ReplyTimeout
 from flare_widgets.wire.transfers import RemoteFile
 
@@ -59,8 +61,16 @@ def job(tmp_path: Path) -> Path:
     return job
 
 
+@pytest.fixture(autouse=True)
+def parts_of_a_megabyte(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Uploads in parts of 1 MiB, whatever the time they take."""
+    monkeypatch.setattr(upload, "FIRST_PART_BYTES", 1 << 20)
+    monkeypatch.setattr(upload, "next_part_size", lambda sent, seconds: 1 << 20)
+    monkeypatch.setattr(upload, "cut_part", min)
+
+
 def accepts(link_requests: list[Any]) -> Callable[[Any], Any]:
-    """A server that keeps what it is sent, and answers the last chunk."""
+    """A server that keeps what it is sent, and answers the last part."""
 
     def answer(request: Any) -> Any:
         link_requests.append(request)
@@ -91,18 +101,55 @@ def test_upload_arrives_whole_and_in_order(job: Path, kit: StartupKit) -> None:
     assert {total for _, total in sending} == {len(received)}
 
 
-def test_whole_chunk_upload_ends_with_empty(job: Path, kit: StartupKit, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("size", [1, 1 << 20, 2 << 20])
+def test_last_part_is_marked(job: Path, kit: StartupKit, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     def pack(folder: Path, kit: StartupKit, target: Path, progress: Any) -> None:
-        target.write_bytes(bytes(2 << 20))
+        target.write_bytes(bytes(size))
 
     monkeypatch.setattr("flare_widgets.api.transfer.pack.pack", pack)
     requests: list[Any] = []
     upload.upload_folder(FakeConnection(accepts(requests)), kit, job, "command", None)
-    assert [(len(r["Streamer.data"]), r["Streamer.eof"]) for r in requests] == [
-        (1 << 20, False),
-        (1 << 20, False),
-        (0, True),
-    ]
+    sizes = [1 << 20] * (size >> 20) or [size]
+    assert [len(r["Streamer.data"]) for r in requests] == [r["Streamer.size"] for r in requests] == sizes
+    assert [r["Streamer.eof"] for r in requests] == [False] * (len(sizes) - 1) + [True]
+
+
+class Line(FakeConnection):
+    """A line of some bytes a second and seconds of a round trip, with a clock that only it moves."""
+
+    def __init__(self, rate: float, round_trip: float) -> None:
+        super().__init__(accepts([]))
+        self.rate, self.round_trip, self.now = rate, round_trip, 0.0
+        self.answered_at = [0.0]
+
+    async def stream(self, channel: str, topic: str, value: Any, timeout: float) -> Any:
+        answer = await super().stream(channel, topic, value, timeout)
+        self.now += self.round_trip + self.asked[-1][1]["Streamer.size"] / self.rate
+        self.answered_at.append(self.now)
+        return answer
+
+
+def submit_over(line: Line, job: Path, kit: StartupKit, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Upload a job over a line; return the sizes of the parts."""
+    for name in ("FIRST_PART_BYTES", "next_part_size", "cut_part"):
+        monkeypatch.setattr(upload, name, getattr(part_size, name))
+    monkeypatch.setattr(upload, "time", SimpleNamespace(monotonic=lambda: line.now))
+    upload.upload_folder(line, kit, job, "command", None)
+    return [value["Streamer.size"] for _, value in line.asked]
+
+
+def test_slow_line_is_never_silent_for_long(job: Path, kit: StartupKit, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = Line(40_000, 0.3)
+    sizes = submit_over(line, job, kit, monkeypatch)
+    assert max(b - a for a, b in itertools.pairwise(line.answered_at)) < keepalive.PROBE_AFTER_S
+    assert max(sizes[1:]) == part_size.MIN_PART_BYTES
+
+
+def test_distant_server_takes_few_round_trips(job: Path, kit: StartupKit, monkeypatch: pytest.MonkeyPatch) -> None:
+    (job / "data.bin").write_bytes(os.urandom(20 << 20))
+    line = Line(100e6, 0.1)
+    assert len(submit_over(line, job, kit, monkeypatch)) <= 6
+    assert line.now < 1.0
 
 
 @pytest.mark.parametrize("failure", [NoConnection("lost"), {fobs.HEADERS: {"__rc__": "ERROR"}}])
@@ -199,8 +246,8 @@ def test_upload_cancelled_while_server_hangs(
     assert [topic for topic, _ in link.posted] == ([] if last else ["ObjectStreamer.Abort"])
 
 
-def test_lost_chunk_restarts_upload_as_new(job: Path, kit: StartupKit, scratch: Path) -> None:
-    """The server would append a chunk that it gets twice."""
+def test_lost_part_restarts_upload_as_new(job: Path, kit: StartupKit, scratch: Path) -> None:
+    """The server would append a part that it gets twice."""
     requests: list[Any] = []
     accept = accepts(requests)
     lost = [ReplyTimeout("no answer")]
@@ -224,7 +271,7 @@ def test_lost_chunk_restarts_upload_as_new(job: Path, kit: StartupKit, scratch: 
 
 
 @pytest.mark.parametrize(("failure", "attempts"), [(ReplyTimeout("no answer"), 3), (NoConnection("lost"), 1)])
-def test_failure_before_last_chunk_not_submitted(
+def test_failure_before_last_part_not_submitted(
     job: Path, kit: StartupKit, failure: NoConnection, attempts: int
 ) -> None:
     link = FakeConnection(lambda request: OK if request[fobs.HEADERS]["ObjectStreamer.SEQ"] == 0 else failure)
@@ -234,7 +281,7 @@ def test_failure_before_last_chunk_not_submitted(
 
 
 @pytest.mark.parametrize("failure", [ReplyTimeout("no answer"), NoConnection("lost")])
-def test_unanswered_last_chunk_is_not_resent(job: Path, kit: StartupKit, failure: NoConnection) -> None:
+def test_unanswered_last_part_is_not_resent(job: Path, kit: StartupKit, failure: NoConnection) -> None:
     link = FakeConnection(lambda request: failure if request["Streamer.eof"] else OK)
     with pytest.raises(NoConnection) as caught:
         upload.upload_folder(link, kit, job, "command", None)

@@ -27,9 +27,9 @@ def some(keys: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
     return ANYTHING | st.fixed_dictionaries({}, optional=keys)
 
 
-def test_first_chunk_describes_upload() -> None:
+def test_first_part_describes_upload() -> None:
     upload = Upload("tx", "ada", "the command", "job.zip", 5)
-    assert fobs.decode(fobs.encode(upload.chunk_request(0, b"hello"))) == {
+    assert fobs.decode(fobs.encode(upload.part_request(0, b"hello", True))) == {
         "Streamer.data": b"hello",
         "Streamer.size": 5,
         "Streamer.eof": True,
@@ -51,15 +51,15 @@ def test_first_chunk_describes_upload() -> None:
     }
 
 
-def test_partial_chunk_marks_upload_end() -> None:
+@pytest.mark.parametrize("is_last", [False, True])
+def test_later_part_says_if_it_is_last(is_last: bool) -> None:
     upload = Upload("tx", "ada", "c", "job.zip", 5)
-    later = fobs.decode(fobs.encode(upload.chunk_request(1, bytes(transfers.UPLOAD_CHUNK_SIZE))))
-    assert later["Streamer.eof"] is False
+    later = fobs.decode(fobs.encode(upload.part_request(1, bytes(1 << 20), is_last)))
+    assert later["Streamer.eof"] is is_last
     assert "ObjectStreamer.CTX" not in later[fobs.HEADERS]
-    assert fobs.decode(fobs.encode(upload.chunk_request(1, b"")))["Streamer.eof"] is True
 
 
-def test_what_server_answers_to_chunk() -> None:
+def test_what_server_answers_to_part() -> None:
     assert transfers.read_upload_reply(OK) is None
     reply = json.dumps({"data": [{"type": "success", "data": ""}], "meta": {"job_id": "j"}})
     done = transfers.read_upload_reply({fobs.HEADERS: {"__rc__": "OK", "ObjectStreamer.END_RESULT": reply}})
@@ -67,13 +67,13 @@ def test_what_server_answers_to_chunk() -> None:
     assert done.meta == {"job_id": "j"}
 
 
-def test_refused_chunk() -> None:
+def test_refused_part() -> None:
     with pytest.raises(InternalError, match="refused the upload: MISSING_PEER_CONTEXT"):
         transfers.read_upload_reply({fobs.HEADERS: {"__rc__": "MISSING_PEER_CONTEXT"}})
 
 
 @given(some({fobs.HEADERS: some({"__rc__": st.just("OK") | ANYTHING, "ObjectStreamer.END_RESULT": ANYTHING})}))
-def test_any_chunk_answer_read_or_refused(value: Any) -> None:
+def test_any_part_answer_read_or_refused(value: Any) -> None:
     assert isinstance(outcome(lambda: transfers.read_upload_reply(value)), hci.CommandReply | None | Refusal)
 
 

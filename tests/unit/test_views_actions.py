@@ -58,6 +58,7 @@ def test_what_browser_gets():
         "name": "delete",
         "label": "Delete",
         "is_destructive": True,
+        "emphasis": "danger",
         "question": "Delete it?",
         "required_text": "it",
         "confirm_label": "Yes, delete",

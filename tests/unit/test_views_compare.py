@@ -16,7 +16,7 @@ from recording import Elements
 from flare_widgets.monitoring.job.model import Freshness, KeyMetric, Point, Round, Series, StatusChange, Workflow
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.views.compare.view import CompareView, compare, comparison_html, comparison_text
-from flare_widgets.views.compare.view_model import MAX_JOBS, compare_snapshots, comparison_rows
+from flare_widgets.views.compare.view_model import MAX_JOBS, best_cells, compare_snapshots, comparison_rows
 
 NOW = 1000.0
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e'\"&"
@@ -76,6 +76,41 @@ def test_table():
     ]
     assert rows[1][:2] == ["fedavg bbbbbbbb", "● RUNNING"]
     assert rows[1][4] == "3/9"
+
+
+def losses(*values):
+    return compare_snapshots(
+        [
+            job(f"{n}" * 8, f"job-{n}", metrics=(Series("loss", "", (Point(0, 9.0), Point(1, value))),))
+            for n, value in enumerate(values)
+        ],
+        NOW,
+    )
+
+
+def test_values_that_differ_look_different():
+    _, rows = comparison_rows(losses(8.567, 0.010138, 0.010243, 0.010138))
+    assert [row[-1].partition(" ")[0] for row in rows] == ["8.5670", "0.0101", "0.0102", "0.0101"]
+    _, rows = comparison_rows(losses(1e-5 + 1e-9, 1e-5))
+    assert [row[-1].partition(" ")[0] for row in rows] == ["1.0001e-05", "1e-05"]
+    _, rows = comparison_rows(losses(1.0, 1.0 + 1e-15))
+    assert rows[0][-1] == rows[1][-1] == "1.0000000000 (round 2)"
+
+
+def test_best_of_each_metric_is_marked():
+    comparison = losses(0.5, 0.2, 0.3, 0.2)
+    assert best_cells(comparison) == [(1, 6), (3, 6)]
+    html = comparison_html(comparison, NOW).split("</style>")[1]
+    assert html.count("<strong") == 2
+    assert '<strong title="best of all">0.200 (round 2)</strong>' in html
+    text = comparison_text(comparison)
+    assert text.count("0.200 (round 2) *") == 2
+    assert "* best of all" in text
+
+
+def test_equal_values_have_no_best():
+    assert best_cells(losses(0.5, 0.5)) == []
+    assert "best of all" not in comparison_text(losses(0.5, 0.5))
 
 
 def test_what_differs_is_said():

@@ -25,11 +25,26 @@ REPORT = KitReport(
 
 def test_every_finding_is_row_in_words() -> None:
     html = PrettyKitReport.of(REPORT)._repr_html_()
-    assert html.count("<tr ") == 1 + len(REPORT.findings)
+    assert html.count("<tr ") == 2 + len(REPORT.findings)  # of two tables, each with its headings
     for finding in REPORT.findings:
         assert f">{finding.name}</th>" in html
         assert re.search(rf"</span> (<strong>)?{finding.outcome}", html)
     assert "1 problem, 1 warning, 1 not checked" in html
+
+
+def test_worst_comes_first_others_folded() -> None:
+    html = PrettyKitReport.of(REPORT)._repr_html_()
+    order = [html.index(f">{name}</th>") for name in ("name", "key permissions", "TLS", "folder")]
+    assert order == sorted(order)
+    assert order[1] < html.index("<summary>1 ok, 1 not checked</summary>") < order[2]
+    text = repr(PrettyKitReport.of(REPORT))
+    assert text.index("✕ name") < text.index("⚠ key permissions") < text.index("✓ folder")
+
+
+def test_connected_kit_needs_no_login() -> None:
+    report = PrettyKitReport.of(KitReport("kits/me", (Finding("login", "ok", "logged in"),)), is_connected=True)
+    assert "%flare connect" not in report._repr_html_() + repr(report)
+    assert "flw-kit-steps" not in re.sub(r"<style>.*?</style>", "", report._repr_html_(), flags=re.DOTALL)
 
 
 def test_nothing_becomes_markup() -> None:
@@ -110,7 +125,7 @@ def test_hostile_kit_is_only_text() -> None:
     html = PrettyKitReport.of(
         KitReport(place, (Finding("folder", "failed", 'x" onload="alert(1)' + "y" * 10**6),))
     )._repr_html_()
-    assert len(html) < 20_000
+    assert len(html) < 24_000
     assert "<script" not in html
     assert 'x" onload' not in html
     assert not set(html) & {"\x1b", "\u202e"}

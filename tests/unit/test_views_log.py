@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 
 from flare_widgets.errors import NoConnection
-from flare_widgets.monitoring.job.model import SiteDeployment
+from flare_widgets.monitoring.job.model import SiteDeployment, SiteTask
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.views.job import log as views_log
 from flare_widgets.views.job.log import LogFeed
 
 JOB = "76b8d043-5f0e"
 SITES = tuple(SiteDeployment(name, "deployed") for name in ("server", "site-1", "site-2", "a", "b", "c", "d"))
+
+TASKS = (SiteTask("t7", "site-1", "train", 2),)
 
 
 class Server:
@@ -31,7 +33,7 @@ class Server:
         self.hold = threading.Event()
         self.hold.set()
         self.error = None
-        self.feed = LogFeed(JOB, self.start, lambda: JobSnapshot(JOB, sites=SITES), self.send)
+        self.feed = LogFeed(JOB, self.start, lambda: JobSnapshot(JOB, sites=SITES, tasks=TASKS), self.send)
 
     def start(self, command):
         self.asked.append(command.line)
@@ -88,6 +90,8 @@ def test_first_answer_has_lines(server):
         "first": 1,
         "lines": ["one", "two"],
         "levels": "--",
+        "origins": "ff",
+        "marks": [],
         "more": False,
         "kept_from": 1,
         "left_out": 0,
@@ -95,6 +99,35 @@ def test_first_answer_has_lines(server):
         "message": "",
     }
     assert [line.split()[0] for line in server.asked] == ["ls", "tail"]
+
+
+def test_records_sent_in_columns(server):
+    server.files["site-1"] = (
+        b"2026-11-28 02:45:02,961 - ClientRunner - INFO - [identity=site-1] - got task assignment: name=train, id=t7\n"
+        b"2026-11-28 02:45:03,001 - TaskScriptRunner - INFO - \x1b[32mloss\x1b[0m 0.31\n  of 2\n"
+        b"2026-11-28 02:45:03,002 - ClientRunner - INFO - got task assignment: name=validate, id=other\n"
+    )
+    answer = server.ask("site-1")
+    assert answer["lines"] == [
+        [
+            "2026-11-28 02:45:02,961",
+            "ClientRunner",
+            "INFO",
+            "identity=site-1",
+            "got task assignment: name=train, id=t7",
+        ],
+        ["2026-11-28 02:45:03,001", "print", "INFO", "", "\x1b[32mloss\x1b[0m 0.31"],
+        "  of 2",
+        ["2026-11-28 02:45:03,002", "ClientRunner", "INFO", "", "got task assignment: name=validate, id=other"],
+    ]
+    assert answer["origins"] == "foof"
+    assert answer["marks"] == [[1, "round 3"], [4, "task validate"]]
+
+
+def test_rounds_marked_as_views_count(server):
+    server.files["server"] = b"2026-11-28 02:45:02,961 - FedAvg - INFO - [wf=x] - \n-----\n   Round 4 started.   \n"
+    answer = server.ask()
+    assert answer["marks"] == [[3, "round 5"]]
 
 
 def test_only_new_log_lines_are_sent(server, at_any_time):

@@ -42,7 +42,7 @@ class World(FakeSubject):
     def __init__(self, *sites, role="project_admin", address="fl.example.org:8002"):
         super().__init__()
         self.kit = SimpleNamespace(username="ann@h.org", organization="h", role=role, address=address)
-        self.read_only, self.done, self.fails = False, False, None
+        self.read_only, self.done, self.paused, self.fails = False, False, False, None
         self.asked, self.learned, self.looks = [], [], 0
         self.go_on = threading.Event()
         self.go_on.set()

@@ -131,9 +131,8 @@ class SessionCore(abc.ABC):
         """Seconds since the server was last heard from, while connected; else 0.
 
         A live server sends something at least every 2.5 seconds. A silent one may hang, or the network may be down; if
-        it also owes an answer, the connection is dropped after 12 seconds, and made again. An upload that progresses
-        on a slow line is no silence. Over gRPC, and on other systems than Linux, that cannot be seen: during a transfer
-        it takes 20 seconds there.
+        it also owes an answer, the connection is dropped after 12 seconds, and made again. A transfer on a slow line is
+        no silence: 40 kB/s are enough, and 100 kB/s for a download over gRPC.
         """
         return self._connection.silence
 

@@ -7,10 +7,11 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-from ...errors import InternalError, InvalidArgumentError, JobTimeout, NoConnection, ServerIdentityError
+from ...errors import InternalError, InvalidArgumentError, NoConnection, ServerIdentityError
+from ...wire.session_state import SessionState
 from .. import commands
 from ..dual import dual_method
-from ..job_status import has_ended
+from ..job_status import has_ended, make_timeout_error
 from ..models import MonitorReturnCode
 from .core import SessionCore
 
@@ -121,11 +122,9 @@ class WaitMethods(SessionCore):
             if not waiting or (first and ended):
                 return ended
             if time.monotonic() > deadline:
-                raise JobTimeout(
-                    f"{len(waiting)} of {len(waiting) + len(ended)} jobs did not end within {timeout:g} s; "
-                    "they are still running",
-                    job_id=waiting[0],
-                )
+                which = f"{len(waiting)} of {len(waiting) + len(ended)} jobs"
+                is_ready = self.state is SessionState.READY
+                raise make_timeout_error(waiting[0], timeout, is_server_reachable=is_ready, which=which)
             await self._sleep(max(0.0, min(poll_interval, deadline - time.monotonic())))
 
     async def _fetch_meta_with_retry(self, job_id: str, deadline: float) -> dict[str, Any] | None:
@@ -149,7 +148,8 @@ class WaitMethods(SessionCore):
     ) -> dict[str, Any]:
         code, meta = await self._poll_until_end(job_id, timeout, poll_interval, on_poll)
         if code is MonitorReturnCode.TIMEOUT or meta is None:
-            raise JobTimeout(f"job {job_id} did not end within {timeout:g} s; it is still running", job_id=job_id)
+            is_ready = self.state is SessionState.READY
+            raise make_timeout_error(job_id, timeout, is_server_reachable=is_ready)
         return meta
 
     async def _poll_until_end(

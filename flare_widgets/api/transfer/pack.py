@@ -58,7 +58,8 @@ def check_job_folder(folder: Path) -> None:
             for name in [*directories, *files]:
                 _check_entry(root / name)
     except OSError as e:
-        raise InvalidJobDefinition(f"{e.filename or folder} cannot be read: {e.strerror}") from e
+        refused = make_file_error(e, f"{e.filename or folder} cannot be read")
+        raise InvalidJobDefinition(refused.description, next_step=refused.next_step) from e
 
 
 def iter_files(folder: Path) -> Iterator[tuple[str, int]]:

@@ -8,7 +8,7 @@ from typing import Any
 from ...errors import InternalError, NoConnection
 from ...wire import transfers
 from ...wire.connection import Connection, NoSuchService, ReplyTimeout
-from .upload import CHUNK_TIMEOUTS_S, ProgressReporter, notify_server
+from .upload import PART_TIMEOUTS_S, ProgressReporter, notify_server
 
 Offer = tuple[Connection, list[transfers.RemoteFile]]
 
@@ -48,7 +48,7 @@ class RemoteFiles:
             The callback cancelled.
         """
         request = transfers.download_request(self._references[name], offset)
-        for patience in CHUNK_TIMEOUTS_S:
+        for patience in PART_TIMEOUTS_S:
             try:
                 chunk = transfers.read_download_chunk(self._request(request, patience))
                 break

@@ -1,13 +1,14 @@
 """Uploads and downloads over a connection, driven from the caller's thread.
 
-The I/O thread sends and receives one chunk at a time; reading and writing files happens here, so that a slow
-disk never delays another session, and an interrupt stops a transfer between two chunks.
+The I/O thread sends and receives one part at a time; reading and writing files happens here, so that a slow
+disk never delays another session, and an interrupt stops a transfer between two parts.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import itertools
 import time
 import uuid
 from collections.abc import Callable, Coroutine
@@ -20,6 +21,7 @@ from ...local_files import scratch_folder
 from ...wire import hci, loop, transfers
 from ...wire.connection import Connection, ReplyTimeout
 from . import pack
+from .part_size import FIRST_PART_BYTES, cut_part, next_part_size
 
 T = TypeVar("T")
 
@@ -29,14 +31,12 @@ ProgressCallback = Callable[[int, int], Any]
 It is called at least once a second, even without progress. Returning False (not None) cancels the transfer.
 """
 
-CHUNK_TIMEOUTS_S = (30.0, 60.0, 120.0)
-"""Seconds to wait for the answer to a chunk; longer each time, to avoid overloading a slow connection."""
+PART_TIMEOUTS_S = (30.0, 60.0, 120.0)
+"""Seconds to wait for the answer to a part; longer each time, to avoid overloading a slow connection."""
 
 _NOTIFY_TIMEOUT_S = 1.0  # seconds to wait until a best-effort message is sent; the I/O thread finishes it
 _PROGRESS_INTERVAL_S = 1.0  # seconds between two calls of a progress callback when nothing moves
-_SERVER_CHECK_BYTES_PER_S = (
-    10 << 20
-)  # bytes a second at which a slow server checks and stores the job after the last chunk
+_SERVER_CHECK_BYTES_PER_S = 10 << 20  # bytes a second at which a slow server checks and stores the job at the end
 
 
 def notify_server(connection: Connection, channel: str, topic: str, message: dict[str, Any]) -> None:
@@ -46,7 +46,7 @@ def notify_server(connection: Connection, channel: str, topic: str, message: dic
 
 
 class NotSubmitted(NoConnection):
-    """The connection broke before the last chunk of a job was sent: there is no job, and it may be submitted again."""
+    """The connection broke before the last part of a job was sent: there is no job, and it may be submitted again."""
 
 
 class ProgressReporter:
@@ -131,7 +131,7 @@ def upload_folder(
     Raises
     ------
     NotSubmitted
-        The connection broke before the last chunk was sent: the server has no job of it.
+        The connection broke before the last part was sent: the server has no job of it.
     NoConnection
         It broke, or the server did not answer, after that: there may or may not be a job.
     TransferCancelled
@@ -145,16 +145,16 @@ def upload_folder(
     with scratch_folder("packing the job") as scratch:
         archive = scratch / "job.zip"
         pack.pack(folder, kit, archive, lambda _: meter.report(0, 0))
-        for patience in CHUNK_TIMEOUTS_S:
+        for patience in PART_TIMEOUTS_S:
             try:
                 return _UploadAttempt(connection, kit, archive, command, meter, patience).run()
-            except _ChunkTimeout as e:
+            except _PartTimeout as e:
                 lost = e
         raise lost
 
 
-class _ChunkTimeout(NotSubmitted):
-    """A chunk was not answered, but the connection may still work."""
+class _PartTimeout(NotSubmitted):
+    """A part was not answered, but the connection may still work."""
 
 
 class _UploadAttempt:
@@ -178,38 +178,41 @@ class _UploadAttempt:
 
     def run(self) -> hci.CommandReply:
         """Send it, and return the answer of the server; errors as in :func:`upload_folder`."""
-        count = self._size // transfers.UPLOAD_CHUNK_SIZE + 1
+        sent, size = 0, FIRST_PART_BYTES
         with self._archive.open("rb") as file:
             try:
-                for sequence in range(count - 1):
-                    self._reporter.report(sequence * transfers.UPLOAD_CHUNK_SIZE, self._size)
-                    reply = self._send_chunk(sequence, file.read(transfers.UPLOAD_CHUNK_SIZE), self._timeout)
+                for sequence in itertools.count():
+                    self._reporter.report(sent, self._size)
+                    part = cut_part(self._size - sent, size)
+                    if sent + part == self._size:
+                        break
+                    began = time.monotonic()
+                    reply = self._send_part(sequence, file.read(part), self._timeout)
                     if reply is not None:
                         return reply
-                self._reporter.report((count - 1) * transfers.UPLOAD_CHUNK_SIZE, self._size)
+                    sent, size = sent + part, next_part_size(part, time.monotonic() - began)
             except BaseException as e:
                 notify_server(
                     self._connection, transfers.UPLOAD_CHANNEL, transfers.ABORT_TOPIC, self._upload.abort_request()
                 )
                 if isinstance(e, NoConnection):
-                    kind = _ChunkTimeout if isinstance(e, ReplyTimeout) else NotSubmitted
+                    kind = _PartTimeout if isinstance(e, ReplyTimeout) else NotSubmitted
                     raise kind(f"{e.description}. The job was not submitted", next_step=e.next_step) from e
                 raise
             self._reporter.cancel_message = (
                 "the upload was cancelled when all had been sent: the job may have been submitted, see list_jobs()"
             )
-            reply = self._send_chunk(
-                count - 1,
-                file.read(transfers.UPLOAD_CHUNK_SIZE),
-                CHUNK_TIMEOUTS_S[-1] + self._size / _SERVER_CHECK_BYTES_PER_S,
-            )
+            patience = PART_TIMEOUTS_S[-1] + self._size / _SERVER_CHECK_BYTES_PER_S
+            reply = self._send_part(sequence, file.read(part), patience, is_last=True)
         if reply is None:
             raise InternalError("the server received the whole job folder but did not report the result")
         with contextlib.suppress(TransferCancelled):  # too late: there is a job
             self._reporter.report(self._size, self._size)
         return reply
 
-    def _send_chunk(self, sequence: int, data: bytes, timeout: float) -> hci.CommandReply | None:
-        request = self._upload.chunk_request(sequence, data)
+    def _send_part(
+        self, sequence: int, data: bytes, timeout: float, *, is_last: bool = False
+    ) -> hci.CommandReply | None:
+        request = self._upload.part_request(sequence, data, is_last)
         answer = self._connection.stream(transfers.UPLOAD_CHANNEL, transfers.UPLOAD_TOPIC, request, timeout)
         return transfers.read_upload_reply(self._reporter.wait(answer))

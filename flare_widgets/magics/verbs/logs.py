@@ -12,11 +12,12 @@ from ...api.commands.logs import filter_lines
 from ...api.job_status import has_ended
 from ...errors import NoConnection
 from ...formatting.text import sanitize, sanitize_lines
-from ...monitoring.logs.filter import filter_by_level, filter_by_pattern
+from ...monitoring.logs.filter import filter_by_level, filter_by_pattern, filter_own_code
+from ...monitoring.logs.format import LogFormatter
 from ...monitoring.logs.records import LEVELS
 from ...monitoring.logs.tail import CUT_NOTE, LogTail
 from ...options import JOB, option, parse_count
-from ...views.core.pretty import PrettyDict, PrettyTexts
+from ...views.core.pretty import PrettyDict, PrettyLog, PrettyText, PrettyTexts
 from ..job_logs import read_job_logs
 from ..parsing import verb
 from ..progress import run_with_progress
@@ -33,32 +34,49 @@ _SITE = option(
 @verb(
     JOB,
     option(
-        "--site", default="server", metavar="SITE", completes="targets",
-        help="server, a site, or all (default: server)",
+        "--site", default=None, metavar="SITE", completes="targets",
+        help="server, a site, or all (default: server; with --my-code all)",
     ),
     option("-f", "--follow", action="store_true", help="print new lines until the job ends, or you interrupt"),
     option("--tail", type=parse_count, default=None, metavar="N", help="only the last N lines"),
     option("--grep", default=None, metavar="REGEX", help="only lines that match the regular expression"),
     option("--level", choices=LEVELS, default=None, type=str.upper, help="only records of this level or above"),
+    option("--my-code", action="store_true", help="only what the code of the job printed or logged itself"),
+    option("--raw", action="store_true", help="the lines as they were logged, rather than in columns"),
 )  # fmt: skip
 def logs(
-    state: MagicsState, job: str | None, site: str, follow: bool, tail: int | None, grep: str | None, level: str | None
+    state: MagicsState,
+    job: str | None,
+    site: str | None,
+    follow: bool,
+    tail: int | None,
+    grep: str | None,
+    level: str | None,
+    my_code: bool,
+    raw: bool,
 ) -> PrettyTexts:
     """Read the logs of a job, the server's or a site's.
 
-    Of a long log only the last 200 lines are shown; the returned value has all of it. If the server does not have a
-    site's log, it is read at the site, or its errors in what the site has sent; a line says which it is.
+    What is shown is in columns: the time, the source, the level and the message; lines about connections are only
+    counted. Of a long log only the last 200 lines are shown. The returned value has all lines as they were logged.
+    If the server does not have a site's log, it is read at the site, or its errors in what the site has sent; a line
+    says which it is.
 
     Examples:
         %flare logs                         the server's log of the last job
         %flare logs 76b8 --site site-1 --tail 20
         %flare logs --site all --level ERROR
+        %flare logs --my-code               what your own code printed, at all sites
         %flare logs --follow
         logs = %flare logs                  a dict: logs["server"] is the text
     """
     session, job_id = state.session, state.find_job_id(job)
 
+    site = site or (TargetType.ALL if my_code else TargetType.SERVER)
+    text_type = PrettyText if raw else PrettyLog
+
     def chosen(text: str) -> str:
+        text = filter_own_code(text) if my_code else text
         text = filter_by_level(text, level) if level else text
         text = filter_by_pattern(text, grep) if grep else text
         return filter_lines(text, tail, None)
@@ -67,16 +85,22 @@ def logs(
     if not follow:
         found = run_with_progress("fetching the log", read_job_logs, session, job_id, site)
         texts = {name: chosen(text) for name, text in found.texts.items()}
-        return PrettyTexts(texts, found.unavailable, found.sources)
+        return PrettyTexts(texts, found.unavailable, found.sources, text_type)
     texts = {}
+    formatters: dict[str, LogFormatter] = {}
     try:
         for name, text in _follow_logs(session, job_id, site):
             news = chosen(text)
             tail = None  # it is about what was there at the beginning
             texts[name] = texts.get(name, "") + news
             mark = f"[{sanitize(name)}] " if site == TargetType.ALL else ""
-            for line in news.splitlines():
-                print(mark + sanitize_lines(line, _MAX_LINE_CHARS))  # noqa: T201
+            lines = news.splitlines()
+            if raw:
+                shown = [sanitize_lines(line, _MAX_LINE_CHARS) for line in lines]
+            else:
+                shown = formatters.setdefault(name, LogFormatter()).format_lines(lines)
+            for line in shown:
+                print(mark + line)  # noqa: T201
     except KeyboardInterrupt:
         raise UsageError("stopped following; the job is still running") from None
     return _PrintedTexts(texts)

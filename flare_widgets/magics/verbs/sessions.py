@@ -184,11 +184,13 @@ def check(state: MagicsState, kit: str | None, offline: bool, timeout: float) ->
         report = %flare check                               report.ok, report.findings
     """
     location = state.kit.root if kit is None else resolve_kit(kit, state.find_kit_folders)
-    progress = ProgressLine(show_after_s=0)
+    progress = ProgressLine()
     began = time.monotonic()
     report = api.check_kit(location, not offline, timeout, progress=progress.update)
     progress.finish(f"checked in {format_duration(time.monotonic() - began)}")
-    return PrettyKitReport.of(report)
+    open_kits = [m.session.kit.root for m in state.manager.sessions.values() if not m.session.closed]
+    is_connected = Path(location).resolve() in [root.resolve() for root in open_kits]
+    return PrettyKitReport.of(report, is_connected)
 
 
 def _make_row(managed: ManagedSession, is_current: bool) -> dict[str, Any]:

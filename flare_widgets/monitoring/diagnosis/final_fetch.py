@@ -17,7 +17,7 @@ from ...errors import FlareError
 from ...formatting.text import sanitize
 from ..history import read_history, read_stored_config
 from ..job.updates import Diagnosed, GroupRefreshed, GroupUnavailable, LogOffset, Update
-from ..logs.facts import ServerLogParser
+from ..logs.facts import ServerLogParser, read_in_time
 from ..logs.tail import LogTail
 from ..polling import polls
 from ..results.job_result import JobResult, fetch_job_result
@@ -121,5 +121,7 @@ class FinalFetch:
 
 def _read_log(log: ServerLogParser, text: str) -> list[Update]:
     tail = LogTail()
-    updates = log.feed(tail.take_whole(text).text)
-    return [*updates, LogOffset("server", polls.LOG_FILE, tail.total_bytes), GroupRefreshed("rounds", time.time())]
+    updates, reason = read_in_time(log, bounds.cut_pieces(tail.take_whole(text).text))
+    now = time.time()
+    told: Update = GroupUnavailable("rounds", reason, now) if reason else GroupRefreshed("rounds", now)
+    return [*updates, LogOffset("server", polls.LOG_FILE, tail.total_bytes), told]

@@ -13,10 +13,12 @@ import ast
 import dataclasses
 import math
 import re
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from ... import bounds
 from ...cell_jobs import LIVE_METRICS_LINE, LIVE_SCALARS_LINE
 from ...formatting.text import sanitize
 from ..job.model import (
@@ -240,6 +242,28 @@ class ServerLogParser:
         count = self._event_counts.get((kind, text), 0) + 1
         _cache(self._event_counts, (kind, text), count, _MAX_CACHED_EVENTS)
         return Event(at or 0.0, kind, text, "server", count, at if count > 1 else None)
+
+
+def read_in_time(
+    log: ServerLogParser, pieces: Iterable[str], clock: Callable[[], float] = time.thread_time
+) -> tuple[list[Update], str]:
+    """Feed a log to its parser, up to the bounds.
+
+    Returns
+    -------
+    tuple
+        The updates, and the reason why some of the log was not read; empty if all was.
+    """
+    updates: list[Update] = []
+    line_count, deadline = 0, clock() + bounds.MAX_LOG_READ_S
+    for piece in pieces:
+        limit = bounds.MAX_LOG_UPDATES + log.live_value_count
+        if line_count > bounds.MAX_LOG_LINES or len(updates) > limit or clock() > deadline:
+            log.mark_gap()
+            return updates[:limit], f"the log is too long: only {line_count} lines of it were read"
+        updates += log.feed(piece)
+        line_count += piece.count("\n")
+    return updates[: bounds.MAX_LOG_UPDATES + log.live_value_count], ""
 
 
 _MessageReader = Callable[[ServerLogParser, WorkflowRun, "re.Match[str]", "float | None"], Iterator[Update]]

@@ -6,6 +6,7 @@ import re
 
 from ... import bounds
 from ...errors import InvalidArgumentError
+from .origin import Origin, OriginTracker
 from .records import LEVELS, parse_line
 
 
@@ -27,6 +28,16 @@ def filter_by_level(text: str, level: str) -> str:
         if keep:
             kept.append(line)
     return "".join(kept)
+
+
+def filter_own_code(text: str) -> str:
+    """Return the lines that the job's own code has printed or logged; see :class:`.OriginTracker`."""
+    origins = OriginTracker()
+    return "".join(
+        line
+        for line in text.splitlines(keepends=True)
+        if origins.classify(parse_line(line.rstrip("\r\n"))) is Origin.OWN
+    )
 
 
 def filter_by_pattern(text: str, pattern: str) -> str:

@@ -13,7 +13,8 @@ from typing import Any
 from ...api import commands
 from ...api.commands import Command
 from ...errors import AuthorizationError, FlareError, NoConnection
-from ...formatting.text import sanitize
+from ...formatting.text import sanitize, strip_colours
+from .origin import Mark, OriginTracker, find_mark, source_name
 from .records import parse_line
 from .tail import CUT_NOTE, LogTail, NewText, is_missing_file, read_sizes
 
@@ -51,6 +52,21 @@ class _ReadMode(enum.Enum):
     STORED = "all of it, as the server keeps it"
 
 
+def split_columns(line: str) -> str | list[str]:
+    """Return the columns of a line that begins a record: time, source, level, context and message; others as they are.
+
+    The message keeps its colours.
+    """
+    record = parse_line(line)
+    if record is None:
+        return line
+    message = " ↵ ".join(record.message.split("\n"))
+    if "\x1b" in line:
+        head = strip_colours(line).removesuffix(message)
+        message = line[len(head) :] if line.startswith(head) else message
+    return [record.timestamp, source_name(record), record.level, record.context, message]
+
+
 class JobLog:
     """Log of one participant in a job.
 
@@ -68,6 +84,10 @@ class JobLog:
     lines, levels
         The last lines, as they were written except for their length; and the level of the record of each line: a
         string of ``d``, ``i``, ``w``, ``e`` (debug, info, warning, error and worse) and ``-`` (none).
+    origins
+        The origin of each line: a string of the values of :class:`.Origin`.
+    marks
+        The lines at which rounds and tasks begin, by number.
     first
         The number of the first of these lines, counted from 1 where reading began.
     left_out
@@ -84,6 +104,8 @@ class JobLog:
         self.words = ""
         self.lines: list[str] = []
         self.levels = ""
+        self.origins = ""
+        self.marks: dict[int, Mark] = {}
         self.first = 1
         self.left_out = 0
         self._job_id = job_id
@@ -92,6 +114,7 @@ class JobLog:
         self._tail = LogTail()
         self._char_count = 0  # characters
         self._current_level = "-"
+        self._origin_tracker = OriginTracker()
         self._idle_reads = 0
         self._is_forbidden = False  # the server's folder may not be read
 
@@ -266,7 +289,8 @@ class JobLog:
     def _append_lines(self, lines: list[str]) -> None:
         kept = []
         levels = []
-        for raw in lines:
+        origins = []
+        for number, raw in enumerate(lines, self.next_number):
             # Invalid Unicode could not be sent to the browser.
             line = raw[:MAX_LINE_CHARS].rstrip("\r").encode("utf-8", "replace").decode("utf-8")
             record = parse_line(line)
@@ -274,8 +298,13 @@ class JobLog:
                 self._current_level = _LEVEL_CODES[record.severity]
             kept.append(line if len(raw) <= MAX_LINE_CHARS else f"{line}…")
             levels.append(self._current_level)
+            origins.append(self._origin_tracker.classify(record).value)
+            mark = find_mark(line, record)
+            if mark is not None:
+                self.marks[number] = mark
         self.lines += kept
         self.levels += "".join(levels)
+        self.origins += "".join(origins)
         self._char_count += sum(map(len, kept))
         self._trim()
 
@@ -291,5 +320,7 @@ class JobLog:
         if gone:
             del self.lines[:gone]
             self.levels = self.levels[gone:]
+            self.origins = self.origins[gone:]
             self.first += gone
+            self.marks = {number: mark for number, mark in self.marks.items() if number >= self.first}
         self._char_count = kept

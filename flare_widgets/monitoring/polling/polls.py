@@ -21,6 +21,7 @@ from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ... import bounds
 from ...api import commands
 from ...api.commands import Command
 from ...api.models import SystemInfo
@@ -32,7 +33,7 @@ from ..job.model import Round, SiteActivity, Workflow
 from ..job.snapshot import JobSnapshot
 from ..job.updates import GroupRefreshed, GroupUnavailable, JobMeta, LogOffset, ProcessPresence, Update
 from ..logs import files
-from ..logs.facts import ServerLogParser
+from ..logs.facts import ServerLogParser, read_in_time
 from ..logs.tail import LogTail, NewText, is_missing_file, read_sizes
 from ..numbers import round_count_or_none
 from ..workflows import GENERIC, find_kind
@@ -329,8 +330,10 @@ class ServerLogTail:
         return [_rounds_unavailable(answer)]
 
     def _parse(self, log: ServerLogParser, new: NewText, answer: Answer) -> list[Update]:
-        offset = LogOffset("server", LOG_FILE, self._tail.total_bytes)
-        return [*log.feed(new.text), offset, GroupRefreshed("rounds", answer.received_at)]
+        updates, reason = read_in_time(log, bounds.cut_pieces(new.text))
+        at = answer.received_at
+        told: Update = GroupUnavailable("rounds", reason, at) if reason else GroupRefreshed("rounds", at)
+        return [*updates, LogOffset("server", LOG_FILE, self._tail.total_bytes), told]
 
 
 def error_reason(error: FlareError) -> str:

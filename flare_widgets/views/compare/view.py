@@ -20,7 +20,7 @@ from ..core import svg_chart
 from ..core.html import fit_to_notebook, scoped_style, template_environment
 from ..core.live_view import LiveView
 from ..job.view import JobSource
-from .view_model import MAX_JOBS, Comparison, compare_snapshots, comparison_rows
+from .view_model import MAX_JOBS, Comparison, best_cells, compare_snapshots, comparison_rows
 
 _STATIC = Path(__file__).parents[1] / "static"
 
@@ -39,6 +39,8 @@ class CompareView(LiveView):
         The jobs as :class:`.ComparedJob` has them, without their points.
     headings, rows : list
         The table.
+    best_cells : list
+        The row and the column of each cell that has the best value of its metric.
     metrics : list of dict
         ``name``, ``lower_is_better``, the points of each job (``lines``), the ``best`` of them, and the ``scale``.
     differences : list of str
@@ -58,6 +60,7 @@ class CompareView(LiveView):
     jobs = traitlets.List(traitlets.Dict()).tag(sync=True)
     headings = traitlets.List(traitlets.Unicode()).tag(sync=True)
     rows = traitlets.List(traitlets.List()).tag(sync=True)
+    best_cells = traitlets.List(traitlets.List()).tag(sync=True)
     metrics = traitlets.List(traitlets.Dict()).tag(sync=True)
     differences = traitlets.List(traitlets.Unicode()).tag(sync=True)
     has_ended = traitlets.Bool().tag(sync=True)
@@ -82,6 +85,7 @@ class CompareView(LiveView):
             "jobs": jobs,
             "headings": headings,
             "rows": rows,
+            "best_cells": [list(cell) for cell in best_cells(comparison)],
             "metrics": [_metric_json(comparison, metric) for metric in comparison.metrics],
             "differences": list(comparison.differences),
             "has_ended": self._is_static or self._have_all_ended(),
@@ -154,7 +158,10 @@ def _metric_json(comparison: Comparison, metric: str) -> dict[str, Any]:
 def comparison_text(comparison: Comparison) -> str:
     """Return jobs side by side as an aligned table."""
     headings, rows = comparison_rows(comparison)
-    return Table(headings, rows, [*_troubles(comparison), *_notes(comparison)]).to_text()
+    for row, column in best_cells(comparison):
+        rows[row][column] += " *"
+    notes = ["* best of all"] if best_cells(comparison) else []
+    return Table(headings, rows, [*_troubles(comparison), *notes, *_notes(comparison)]).to_text()
 
 
 def comparison_html(comparison: Comparison, now: float) -> str:
@@ -176,6 +183,7 @@ def _render(comparison: Comparison, now: float, share: float) -> str:
             headings=headings,
             rows=rows,
             troubles=_troubles(comparison),
+            best_cells=best_cells(comparison),
             notes=_notes(comparison) + ([f"The live view has {left_out} more charts."] if left_out else []),
             charts=[_render_chart(comparison, metric) for metric in shown],
             made_at=format_date_time(now),

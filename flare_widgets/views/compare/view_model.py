@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ...formatting.text import SHORT_ID, format_duration, format_number, sanitize
+from ...formatting.text import SHORT_ID, format_duration, format_numbers_apart, sanitize
 from ...monitoring.job.format import known_total_rounds, rounds_begun_in
 from ...monitoring.job.snapshot import JobSnapshot
 from ...monitoring.job.trouble import absence_note, status_text
@@ -92,6 +92,14 @@ class Comparison:
     directions: dict[str, str]
     differences: tuple[str, ...]
 
+    def winners(self, metric: str) -> frozenset[int]:
+        """Return the indices of the jobs with the best value of a metric; empty if nothing is better than the rest."""
+        found = {n: line.best for n, job in enumerate(self.jobs) if (line := job.lines.get(metric)) is not None}
+        best = self.best(metric)
+        if best is None or len(set(found.values())) < 2:
+            return frozenset()
+        return frozenset(number for number, value in found.items() if value == best[1])
+
     def best(self, metric: str) -> tuple[int, float] | None:
         """Return the best round of all jobs by a metric, and its value.
 
@@ -132,19 +140,36 @@ def comparison_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]
     """Return the headings and the rows of the table: a row per job, a column per property and per metric's best."""
     facts = list(comparison.jobs[0].facts) if comparison.jobs else []
     headings = ["job", "status", *facts, *(_value_heading(comparison, metric) for metric in comparison.metrics)]
-    rows = []
-    for job in comparison.jobs:
-        best = [_format_best(job.lines.get(metric)) for metric in comparison.metrics]
-        rows.append([job.label, f"{job.glyph} {job.status}", *(job.facts.get(f, "") or "–" for f in facts), *best])
+    columns = [_format_column([job.lines.get(metric) for job in comparison.jobs]) for metric in comparison.metrics]
+    rows = [
+        [
+            job.label,
+            f"{job.glyph} {job.status}",
+            *(job.facts.get(f, "") or "–" for f in facts),
+            *(column[number] for column in columns),
+        ]
+        for number, job in enumerate(comparison.jobs)
+    ]
     return headings, rows
+
+
+def best_cells(comparison: Comparison) -> list[tuple[int, int]]:
+    """Return the row and the column of each cell of the table that has the best value of its metric."""
+    first = 2 + len(comparison.jobs[0].facts) if comparison.jobs else 0
+    return [
+        (row, column)
+        for column, metric in enumerate(comparison.metrics, first)
+        for row in sorted(comparison.winners(metric))
+    ]
 
 
 def _value_heading(comparison: Comparison, metric: str) -> str:
     return f"{'best' if comparison.directions[metric] else 'last'} {metric}"
 
 
-def _format_best(line: ComparedMetric | None) -> str:
-    return "–" if line is None else f"{format_number(line.best)} (round {line.best_round})"
+def _format_column(lines: Sequence[ComparedMetric | None]) -> list[str]:
+    values = iter(format_numbers_apart(line.best for line in lines if line is not None))
+    return ["–" if line is None else f"{next(values)} (round {line.best_round})" for line in lines]
 
 
 def _unique_labels(snapshots: Sequence[JobSnapshot]) -> list[str]:

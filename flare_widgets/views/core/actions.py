@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from ...errors import FlareError, TransferCancelled
 from ...formatting.text import format_size, sanitize
@@ -78,6 +78,9 @@ class Action:
         Returns the reason why it is not possible now; empty if it is. Called often, from any thread: it must not wait.
     is_destructive
         True if it destroys something.
+    emphasis
+        The look of its button: ``primary`` for what a reader of the view most likely wants next, at most one of the
+        enabled ones; ``danger`` for what does harm, as it is for all that is destructive; empty for the others.
     question
         The confirmation question; empty for none.
     required_text
@@ -95,6 +98,7 @@ class Action:
     describe_result: Callable[[Any], str] = str
     disabled_reason: Callable[[], str] = lambda: ""
     is_destructive: bool = False
+    emphasis: Literal["", "primary", "danger"] = ""
     question: str = ""
     required_text: str = ""
     confirm_label: str = ""
@@ -142,8 +146,8 @@ class Actions:
         Returns
         -------
         list of dict
-            ``name, label, is_destructive, question, required_text, confirm_label, cancel_label, is_cancellable`` as of
-            :class:`Action`;
+            ``name, label, is_destructive, emphasis, question, required_text, confirm_label, cancel_label,
+            is_cancellable`` as of :class:`Action`;
             ``disabled_reason``: the reason why it is disabled, empty if it is enabled;
             ``state``: ``ready``, ``asked`` (the message has arrived), ``running``, ``done`` or ``failed``;
             ``message``: its progress, its result, or the reason why it failed;
@@ -307,6 +311,7 @@ class Actions:
             "name": action.name,
             "label": action.label,
             "is_destructive": action.is_destructive,
+            "emphasis": "danger" if action.is_destructive else action.emphasis,
             "question": action.question,
             "required_text": action.required_text,
             "confirm_label": action.confirm_label or f"Yes, {_label_as_verb(action)}",

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...formatting.table import MAX_ROWS, ShownAsTable, Table, count_omitted
 from ...formatting.text import display_width, sanitize, sanitize_lines
+from ...monitoring.logs.format import LogFormatter
 
 _MAX_LINES = 200
 _MAX_CELL_CHARS = 200
@@ -77,6 +78,18 @@ class PrettyText(str):
         return "\n".join([*shown, *(sanitize_lines(line, _MAX_LINE_CHARS) for line in lines[-_MAX_LINES:])])
 
 
+class PrettyLog(PrettyText):
+    """Log, shown in columns; see :class:`.LogFormatter`. For code it is still the text as it was logged."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        lines = LogFormatter().format_lines(self.splitlines()) or ["no lines"]
+        more = len(lines) - _MAX_LINES
+        shown = [f"... {more} lines before: the value has them"] if more > 0 else []
+        return "\n".join([*shown, *lines[-_MAX_LINES:]])
+
+
 class PrettyTexts(dict[str, str]):
     """Texts of several targets, such as logs; each is shown below the name of its target.
 
@@ -93,8 +106,9 @@ class PrettyTexts(dict[str, str]):
         texts: Mapping[str, str],
         unavailable: Mapping[str, str] | None = None,
         sources: Mapping[str, str] | None = None,
+        text_type: type[PrettyText] = PrettyText,
     ) -> None:
-        super().__init__({name: PrettyText(text) for name, text in texts.items()})
+        super().__init__({name: text_type(text) for name, text in texts.items()})
         self.unavailable = dict(unavailable or {})
         self.sources = dict(sources or {})
 

@@ -161,6 +161,7 @@ class FaultsView(LiveView):
             f"{fault} {process}",
             label,
             is_destructive=bool(question),
+            emphasis="danger" if fault == "kill" else "",
             question=question,
             confirm_label=f"{label} {sanitize(process, 64)}",
             run=lambda _: self._board.inject(fault, process),

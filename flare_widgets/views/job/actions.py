@@ -65,6 +65,7 @@ class JobActions(Actions):
                 disabled_reason=lambda: (
                     self._not_ended_reason("there are no results to download") or self._denial_reason("download_job")
                 ),
+                emphasis="primary",
                 is_cancellable=True,
             ),
             Action(

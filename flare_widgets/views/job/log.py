@@ -17,8 +17,10 @@ from typing import Any, TypeVar
 
 from ...api.commands import Command
 from ...errors import FlareError
+from ...formatting.text import sanitize
 from ...monitoring.job.snapshot import JobSnapshot
-from ...monitoring.logs.viewer import SERVER, JobLog
+from ...monitoring.logs.origin import Mark
+from ...monitoring.logs.viewer import SERVER, JobLog, split_columns
 from ..core.throttle import Throttle
 
 T = TypeVar("T")
@@ -85,9 +87,10 @@ class LogFeed:
         Notes
         -----
         The answer, to all browsers that show the view: ``{"kind": "log", "target", "epoch", "first", "lines",
-        "levels", "more", "kept_from", "left_out", "state", "message"}``. Lines are numbered from `first`; another epoch
-        is another reading of the log, with other numbers; `more` is true if there are more lines already; `kept_from`
-        is the first line that the kernel still has. The rest is as of :class:`.JobLog`.
+        "levels", "origins", "marks", "more", "kept_from", "left_out", "state", "message"}``. Lines are numbered from
+        `first`, each as of :func:`.split_columns`; another epoch is another reading of the log, with other numbers;
+        `marks` has the number and the label of each line at which a round begins; `more` is true if there are more
+        lines already; `kept_from` is the first line that the kernel still has. The rest is as of :class:`.JobLog`.
         """
         if message.get("kind") != "log":
             return False
@@ -175,24 +178,26 @@ class LogFeed:
                 return
             reading = waiting[-1]
             since, reading.requested_line = reading.requested_line, None
-            message = _build_message(reading, since or 1)
+            message = _build_message(reading, since or 1, self._get_snapshot())
             again = len(waiting) > 1
         self._send(message)
         if again:
             self._throttle.request()
 
 
-def _build_message(open_log: _OpenLog, since: int) -> dict[str, Any]:
+def _build_message(open_log: _OpenLog, since: int, snapshot: JobSnapshot) -> dict[str, Any]:
     log = open_log.log
     first = min(max(since, log.first), log.next_number)
-    lines: list[str] = []
+    lines: list[str | list[str]] = []
     room = _MAX_MESSAGE_BYTES
-    for line in log.lines[first - log.first :]:
-        room -= len(json.dumps(line, ensure_ascii=False).encode()) + 2
+    for index in range(first - log.first, len(log.lines)):
+        columns = split_columns(log.lines[index])
+        room -= len(json.dumps(columns, ensure_ascii=False).encode()) + 2
         if room < 0:
             break
-        lines.append(line)
-    at = first - log.first
+        lines.append(columns)
+    at, end = first - log.first, first + len(lines)
+    marks = {number: log.marks[number] for number in range(first, end) if number in log.marks}
     return {
         "kind": "log",
         "target": log.target,
@@ -200,9 +205,24 @@ def _build_message(open_log: _OpenLog, since: int) -> dict[str, Any]:
         "first": first,
         "lines": lines,
         "levels": log.levels[at : at + len(lines)],
-        "more": first + len(lines) < log.next_number,
+        "origins": log.origins[at : at + len(lines)],
+        "marks": _label_marks(marks, snapshot),
+        "more": end < log.next_number,
         "kept_from": log.first,
         "left_out": log.left_out,
         "state": log.state.value,
         "message": log.words,
     }
+
+
+def _label_marks(marks: Mapping[int, Mark], snapshot: JobSnapshot) -> list[tuple[int, str]]:
+    """Return the label of each mark by its line: the round as the view counts it if that is known, else the task."""
+    ids = {mark.task_id for mark in marks.values() if mark.task_id}
+    tasks = {task.task_id: task for task in snapshot.tasks if task.task_id in ids} if ids else {}
+    labels = []
+    for line, mark in marks.items():
+        task = tasks.get(mark.task_id)
+        number, workflow = (mark.round, None) if task is None else (task.round, task.workflow)
+        label = f"task {sanitize(mark.task)}" if number is None else f"round {snapshot.nth_round(number, workflow)}"
+        labels.append((line, label))
+    return labels

@@ -22,6 +22,7 @@ from ...monitoring.job.format import (
 from ...monitoring.job.model import Workflow
 from ...monitoring.job.snapshot import JobSnapshot
 from ...monitoring.job.trouble import live_troubles, status_text
+from ...monitoring.logs.viewer import SERVER
 from ..core.hints import explain_next_step
 from .matrix import LIVE_LIMITS, Matrix, MatrixLimits, build_matrix
 from .metrics import describe_live_metrics
@@ -78,6 +79,8 @@ class FailureCard:
         The unavailable data, a sentence each.
     log_title, log_lines
         The owner of these last log lines, and the lines.
+    log_target
+        The participant whose log a live view opens at the last of these lines; empty if there is none.
     """
 
     summary: str
@@ -87,6 +90,7 @@ class FailureCard:
     unavailable: tuple[str, ...] = ()
     log_title: str = ""
     log_lines: tuple[str, ...] = ()
+    log_target: str = ""
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,7 @@ class JobViewModel:
     sites, no_sites
         The sites to which it is deployed, if the matrix does not name them; and the text in place of them.
     log_targets
-        The server and the sites, whose logs may be read.
+        The sites, to whose logs the output of the job's own code goes, and the server.
     progress, matrix, failure
         None if there is nothing to draw.
     troubles
@@ -185,6 +189,7 @@ def build_view_model(snapshot: JobSnapshot, now: float, limits: MatrixLimits = L
     elapsed, when_lost = _build_elapsed(snapshot, seen)
     matrix = build_matrix(snapshot, seen, limits)
     sites = snapshot.sites if matrix is None else [site for site in snapshot.sites if site.state == "failed"]
+    log_targets = (*(sanitize(site.name) for site in snapshot.sites if site.name != SERVER), SERVER)
     facts = (
         f"submitted by {sanitize(snapshot.submitter)}" if snapshot.submitter else "",
         f"study {sanitize(snapshot.study)}" if snapshot.study else "",
@@ -214,10 +219,10 @@ def build_view_model(snapshot: JobSnapshot, now: float, limits: MatrixLimits = L
             for site in sites
         ),
         no_sites="" if snapshot.ended or matrix is not None else "sites: shown once deployed",
-        log_targets=("server", *(sanitize(site.name) for site in snapshot.sites if site.name != "server")),
+        log_targets=log_targets,
         progress=_build_progress(snapshot, seen),
         matrix=matrix,
-        failure=None if snapshot.failure is None else _build_failure_card(snapshot.failure),
+        failure=None if snapshot.failure is None else _build_failure_card(snapshot.failure, log_targets),
         troubles=tuple(text.frozen_at(seen) if is_lost else text for text in live_troubles(snapshot, seen)),
         silence=_build_silence(snapshot),
         missing_notes=tuple(missing_notes(snapshot, now)),
@@ -293,7 +298,7 @@ def _describe_location(failure: Failure) -> str:
     return ", ".join(filter(None, [sanitize(place, _MAX_REASON_CHARS), function]))
 
 
-def _build_failure_card(failure: Failure) -> FailureCard:
+def _build_failure_card(failure: Failure, log_targets: tuple[str, ...]) -> FailureCard:
     location = _describe_location(failure)
     log = tuple(sanitize(line, _MAX_LINE_CHARS) for line in failure.log[-_MAX_LOG_LINES:])
     whose = sanitize(failure.log_of, _MAX_NAME_CHARS) or "the job"
@@ -306,6 +311,7 @@ def _build_failure_card(failure: Failure) -> FailureCard:
         tuple(sanitize(sentence, _MAX_SENTENCE_CHARS) for sentence in failure.missing[:_MAX_MISSING]),
         f"last {lines} of the log of {whose}" if log else "",
         log,
+        next((name for name in (failure.log_of, failure.site) if name in log_targets), ""),
     )
 
 

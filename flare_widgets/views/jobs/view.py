@@ -247,9 +247,9 @@ class JobsView(LiveView):
 
         offers = []
         if self._open_job is not None:
-            offers.append(Action("open", "Open", start=self._open))
+            offers.append(Action("open", "Open", start=self._open, emphasis="primary"))
         if self._compare is not None:
-            offers.append(Action("compare", "Compare", start=self._compare_jobs))
+            offers.append(Action("compare", "Compare", start=self._compare_jobs, emphasis="primary"))
         return [
             *offers,
             Action("abort", "Abort", run=self._abort, is_destructive=True, disabled_reason=may("abort_job")),

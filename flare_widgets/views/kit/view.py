@@ -11,6 +11,7 @@ from ...kit import KitReport
 from ...kit.report import GLYPHS, Outcome
 from ..core.html import scoped_style, template_environment
 
+_PROBLEMS = ("failed", "warning")
 _MAX_TEXT_CHARS = 200  # characters of a kit's name or place
 
 
@@ -18,25 +19,33 @@ class PrettyKitReport(KitReport):
     """A :class:`.KitReport` that a notebook shows as a table, with the next steps above it.
 
     It is a snapshot, so it has no live form: only the kit can change, and that takes another check.
+
+    Attributes
+    ----------
+    is_connected : bool
+        True if a session of this kit is open, so that there is no need to log in.
     """
 
+    is_connected = False
+
     @classmethod
-    def of(cls, report: KitReport) -> PrettyKitReport:
+    def of(cls, report: KitReport, is_connected: bool = False) -> PrettyKitReport:
         """Return `report` in the displayed form."""
-        return cls(report.location, report.findings)
+        pretty = cls(report.location, report.findings)
+        object.__setattr__(pretty, "is_connected", is_connected)  # a frozen dataclass
+        return pretty
 
     def __repr__(self) -> str:
-        lines = [f"  → {words} {command}".rstrip() for words, command in next_steps(self)]
+        lines = [f"  → {words} {command}".rstrip() for words, command in next_steps(self, self.is_connected)]
         return "\n".join([super().__repr__(), *lines])
 
     def _repr_html_(self) -> str:
         root, style = scoped_style("kit-static.css")
-        return (
-            template_environment().get_template("kit.html.j2").render(root=root, style=style, **template_context(self))
-        )
+        context = template_context(self, self.is_connected)
+        return template_environment().get_template("kit.html.j2").render(root=root, style=style, **context)
 
 
-def template_context(report: KitReport) -> dict[str, Any]:
+def template_context(report: KitReport, is_connected: bool = False) -> dict[str, Any]:
     """Return the template variables of a report. Pure; the sentences were sanitized when the report was made."""
     location = sanitize(report.location, _MAX_TEXT_CHARS)
     return {
@@ -47,8 +56,10 @@ def template_context(report: KitReport) -> dict[str, Any]:
         "name": PurePath(location).name or location,
         "location": location,
         "counts": _counts(report),
-        "steps": next_steps(report),
-        "findings": report.findings,
+        "steps": next_steps(report, is_connected),
+        "problems": [finding for finding in report.sorted_findings if finding.outcome in _PROBLEMS],
+        "others": [finding for finding in report.sorted_findings if finding.outcome not in _PROBLEMS],
+        "others_title": _others_title(report),
     }
 
 
@@ -67,8 +78,15 @@ def verdict(report: KitReport) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
-def next_steps(report: KitReport) -> list[tuple[str, str]]:
+def next_steps(report: KitReport, is_connected: bool = False) -> list[tuple[str, str]]:
     """Return the next steps. Pure.
+
+    Parameters
+    ----------
+    report
+        The report.
+    is_connected
+        True if a session of this kit is open.
 
     Returns
     -------
@@ -88,9 +106,14 @@ def next_steps(report: KitReport) -> list[tuple[str, str]]:
     steps = [(f"Warning: {names}. Fix {it} when convenient; the kit works as is.", "")] if warned else []
     if any(finding.name == "login" for finding in skipped):
         return [*steps, ("Check the connection to the server:", again)]
-    return [*steps, ("Log in:", f"%flare connect {kit}")]
+    return steps if is_connected else [*steps, ("Log in:", f"%flare connect {kit}")]
 
 
 def _counts(report: KitReport) -> str:
     passed = f"{len(report.with_outcome('ok'))} ok"
     return f"{len(report.findings)} checks: {', '.join([passed, *report.counts()])}"
+
+
+def _others_title(report: KitReport) -> str:
+    passed, skipped = (len(report.with_outcome(outcome)) for outcome in ("ok", "skipped"))
+    return ", ".join([f"{passed} ok"] * bool(passed) + [f"{skipped} not checked"] * bool(skipped))

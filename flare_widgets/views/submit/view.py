@@ -95,6 +95,7 @@ class SubmitForm(LiveView):
             run=self._submit,
             describe_result=str,
             disabled_reason=self._disabled_reason,
+            emphasis="primary",
             is_cancellable=True,
         )
         self._actions = Actions([submit], self._request_update)

@@ -134,7 +134,7 @@ def _explain_refused_certificate(
     OpenSSL compares the dates only of certificates that lead to the root: those are the server's own.
     """
     if error.verify_code in (_EXPIRED, _NOT_YET_VALID):
-        return _explain_dates(kit, certificate, is_expired=error.verify_code == _EXPIRED)
+        return explain_dates(kit, certificate, is_expired=error.verify_code == _EXPIRED)
     if error.verify_code == _WRONG_PURPOSE:
         return ServerIdentityError(
             f"{kit.address} is not a server: its certificate ({_describe(certificate)}) is made for another purpose "
@@ -149,7 +149,8 @@ def _explain_refused_certificate(
     )
 
 
-def _explain_dates(kit: StartupKit, certificate: x509.Certificate | None, *, is_expired: bool) -> ServerIdentityError:
+def explain_dates(kit: StartupKit, certificate: x509.Certificate | None, *, is_expired: bool) -> ServerIdentityError:
+    """Return the error for a server's certificate that has expired or is not valid yet; None if it is not known."""
     now = datetime.now(timezone.utc)
     what = f"the certificate of the server at {kit.address}"
     if certificate is None or certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:

@@ -28,6 +28,7 @@ function open(traits: Record<string, unknown> = {}) {
       ["job-1", "✓ FINISHED:COMPLETED"],
     ],
     metrics: [measured("accuracy"), measured("loss", true)],
+    best_cells: [[1, 1]],
     differences: ["rounds"],
     ...traits,
   };
@@ -67,6 +68,14 @@ beforeEach(() => {
 afterEach(() => {
   vi.unstubAllGlobals();
   document.body.replaceChildren();
+});
+
+it("the best cell of a column is marked", () => {
+  const { el, receive } = open();
+  const marked = (): (string | null)[] => [...el.querySelectorAll("td strong")].map(({ textContent }) => textContent);
+  expect(marked()).toEqual(["✓ FINISHED:COMPLETED"]);
+  receive({ best_cells: [[9, 9], "x", [0, 1]] });
+  expect(marked()).toEqual(["● RUNNING"]);
 });
 
 describe("the comparison", () => {

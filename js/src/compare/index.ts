@@ -5,7 +5,7 @@ import { h, setText, setVisible, whenChanged } from "../core/dom";
 import { createKernelBanner } from "../core/kernel-banner";
 import { createSwatch } from "../core/series-style";
 import { themed } from "../core/theme";
-import { asBoolean, asRecords, asText, asTexts } from "../core/validate";
+import { asBoolean, asPoints, asRecords, asText, asTexts } from "../core/validate";
 import { type Metric, readMetrics } from "./view-model";
 
 interface Job {
@@ -19,6 +19,8 @@ interface CompareTraits {
   readonly jobs: readonly Job[];
   readonly headings: string[];
   readonly rows: string[][];
+  /** Rows and columns of the cells that have the best value of their metric. */
+  readonly best_cells: readonly (readonly [row: number, column: number])[];
   readonly metrics: readonly Metric[];
   readonly differences: readonly string[];
   readonly has_ended: boolean;
@@ -28,6 +30,7 @@ const READERS: TraitReaders<CompareTraits> = {
   jobs: readJobs,
   headings: (value) => asTexts(value),
   rows: readRows,
+  best_cells: asPoints,
   metrics: readMetrics,
   differences: (value) => asTexts(value),
   has_ended: asBoolean,
@@ -54,18 +57,23 @@ function render({ model, el }: RenderContext): () => void {
     notes,
   );
 
-  const drawTable = whenChanged(({ headings, rows }: { headings: string[]; rows: string[][] }) => {
-    const head = h("thead", {}, h("tr", {}, ...headings.map((text) => h("th", { scope: "col" }, text))));
-    const lines = rows.map(([name = "", ...cells], number) =>
-      h(
-        "tr",
-        {},
-        h("th", { scope: "row" }, createSwatch(number, false), " ", name),
-        ...cells.map((cell) => h("td", {}, cell)),
-      ),
-    );
-    table.replaceChildren(head, h("tbody", {}, ...lines));
-  });
+  const drawTable = whenChanged(
+    ({ headings, rows, best }: { headings: string[]; rows: string[][]; best: string[] }) => {
+      const head = h("thead", {}, h("tr", {}, ...headings.map((text) => h("th", { scope: "col" }, text))));
+      const lines = rows.map(([name = "", ...cells], number) =>
+        h(
+          "tr",
+          {},
+          h("th", { scope: "row" }, createSwatch(number, false), " ", name),
+          ...cells.map((cell, column) => {
+            const isBest = best.includes(`${number} ${column + 1}`);
+            return h("td", {}, isBest ? h("strong", { title: "best of all" }, cell) : cell);
+          }),
+        ),
+      );
+      table.replaceChildren(head, h("tbody", {}, ...lines));
+    },
+  );
 
   const drawChoice = whenChanged((metrics: string[]) => {
     const before = choice.value;
@@ -86,7 +94,8 @@ function render({ model, el }: RenderContext): () => void {
   function draw(): void {
     const metrics = traits.get("metrics");
     const rows = traits.get("rows");
-    drawTable({ headings: traits.get("headings"), rows });
+    const best = traits.get("best_cells").map(([row, column]) => `${row} ${column}`);
+    drawTable({ headings: traits.get("headings"), rows, best });
     drawChoice(metrics.map(({ name }) => name));
     const jobs = traits.get("jobs");
     const problems = jobs.map(({ problem }) => problem).filter(Boolean);
@@ -115,7 +124,7 @@ function render({ model, el }: RenderContext): () => void {
     () => {},
     () => !traits.get("has_ended"),
   );
-  const stop = traits.onChange(["jobs", "headings", "rows", "metrics", "differences"], draw);
+  const stop = traits.onChange(["jobs", "headings", "rows", "best_cells", "metrics", "differences"], draw);
   el.append(element);
   draw();
   return () => {

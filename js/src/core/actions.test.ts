@@ -5,6 +5,7 @@ const ABORT = {
   name: "abort",
   label: "Abort",
   is_destructive: true,
+  emphasis: "danger",
   disabled_reason: "",
   question: "Abort this job?",
   required_text: "",
@@ -16,7 +17,18 @@ const ABORT = {
   progress: null,
   revision: 0,
 };
-const CLONE = { ...ABORT, name: "clone", label: "Clone", is_destructive: false, question: "" };
+const DOWNLOAD = { ...ABORT, name: "download", label: "Download", is_destructive: false, emphasis: "primary" };
+const CLONE = { ...ABORT, name: "clone", label: "Clone", is_destructive: false, emphasis: "", question: "" };
+
+it("a button that does harm, and the primary one, show it before they are pressed unless disabled", () => {
+  const { button, receive } = open(ABORT, CLONE, DOWNLOAD);
+  const looks = (): string[] =>
+    ["Abort", "Clone", "Download"].map((label) => button(label).className.replace("flw-button", "").trim());
+  expect(looks()).toEqual(["flw-harmful", "", "flw-primary"]);
+  receive(...[ABORT, CLONE, DOWNLOAD].map((action) => ({ ...action, disabled_reason: "it has ended" })));
+  expect(looks()).toEqual(["flw-grey", "flw-grey", "flw-grey"]);
+  expect(readActions([{ ...ABORT, emphasis: "flashing" }])[0]?.emphasis).toBe("");
+});
 
 function open(...offers: Record<string, unknown>[]) {
   const told: ActionMessage[] = [];

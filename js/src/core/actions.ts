@@ -9,6 +9,8 @@ export interface Action {
   readonly name: string;
   readonly label: string;
   readonly isDestructive: boolean;
+  /** Look of the button: of what the reader most likely wants next, or of what does harm. */
+  readonly emphasis: "" | "primary" | "danger";
   /** Reason why the action is disabled; empty when it is enabled. */
   readonly disabledReason: string;
   /** Question asked before the action starts; empty for none. */
@@ -32,6 +34,7 @@ export type ActionMessage =
   | { readonly kind: "ask" | "dismiss"; readonly action: string }
   | { readonly kind: "cancel"; readonly action: string };
 
+const EMPHASES = ["primary", "danger"] as const;
 const STATES = ["ready", "asked", "running", "done", "failed"] as const;
 
 /** Read the trait `actions`; every text in the result is printable and bounded. */
@@ -42,6 +45,7 @@ export function readActions(value: unknown): Action[] {
       name: field("name"),
       label: field("label"),
       isDestructive: raw["is_destructive"] === true,
+      emphasis: EMPHASES.find((emphasis) => emphasis === raw["emphasis"]) ?? "",
       disabledReason: field("disabled_reason"),
       question: field("question"),
       requiredText: field("required_text"),
@@ -221,6 +225,8 @@ class Button {
     else this.element.removeAttribute("aria-disabled");
     this.element.title = action.disabledReason;
     this.element.classList.toggle("flw-grey", isDisabled);
+    this.element.classList.toggle("flw-primary", action.emphasis === "primary" && !isDisabled);
+    this.element.classList.toggle("flw-harmful", action.emphasis === "danger" && !isDisabled);
     this.element.dataset["action"] = action.name;
   }
 }

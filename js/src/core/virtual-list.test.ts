@@ -45,6 +45,31 @@ beforeEach(() => {
 });
 afterEach(() => document.body.replaceChildren());
 
+describe("a list that measures its rows", () => {
+  it("places each below the one before, and starts anew with other rows", () => {
+    const { list, shown } = open();
+    const heights = new Map([["k1", 3 * ROW]]);
+    vi.spyOn(HTMLElement.prototype, "offsetHeight", "get").mockImplementation(function (this: HTMLElement) {
+      return this.className === "row" ? (heights.get(this.textContent ?? "") ?? ROW) : HEIGHT;
+    });
+    const place = (text: string): string =>
+      [...list.element.querySelectorAll<HTMLElement>(".row")].find((row) => row.textContent === text)!.style.transform;
+    const height = (): string => list.element.querySelector<HTMLElement>(".flw-list-body")!.style.height;
+    list.setRows(rowsOf(100));
+    list.setMeasured(true);
+    expect([place("k1"), place("k2"), height()]).toEqual([
+      `translateY(${ROW}px)`,
+      `translateY(${4 * ROW}px)`,
+      `${102 * ROW}px`,
+    ]);
+    list.setRows(rowsOf(50, 10));
+    expect([shown()[0], place("k12"), height()]).toEqual(["k10", `translateY(${2 * ROW}px)`, `${50 * ROW}px`]);
+    list.setMeasured(false);
+    list.setRows(rowsOf(100));
+    expect([place("k2"), height()]).toEqual([`translateY(${2 * ROW}px)`, `${100 * ROW}px`]);
+  });
+});
+
 describe("a virtual list", () => {
   it("renders only visible rows", () => {
     const { list, shown, scroll } = open();

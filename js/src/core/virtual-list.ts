@@ -1,5 +1,6 @@
 /**
- * A list of any length that renders only its visible rows. All rows have the same height.
+ * A list of any length that renders only its visible rows. All rows have the same height, or each its own if the list
+ * is told to measure them.
  *
  * The list is one stop for the Tab key. Its cursor is a row, moved by the arrow keys, Page Up and Down, Home and End;
  * screen readers learn of it by `aria-activedescendant` and `aria-rowindex`. Other keys go to the owner of the list
@@ -52,14 +53,20 @@ export interface VirtualList<Row> {
   redraw(): void;
   /** Index of the cursor; -1 if there is none. */
   readonly active: number;
-  /** Put the cursor on a row and scroll to it. */
-  activate(index: number, event?: KeyboardEvent): void;
+  /** Index of the first row in sight. */
+  readonly firstVisible: number;
+  /** Put the cursor on a row and scroll to it, or until it is the first one in sight. */
+  activate(index: number, event?: KeyboardEvent, align?: "auto" | "start" | "center"): void;
+  /** Give each row the height of its content, or all rows the same height. */
+  setMeasured(on: boolean): void;
   /** Scroll to the end and, if `followEnd` is set, follow it. */
   toEnd(): void;
   dispose(): void;
 }
 
 const OVERSCAN = 6;
+/** Number of times that rows are drawn at once because their heights are not as expected. */
+const MAX_PASSES = 5;
 let listCount = 0;
 
 export function createVirtualList<Row>(options: VirtualListOptions<Row>): VirtualList<Row> {
@@ -81,6 +88,9 @@ export function createVirtualList<Row>(options: VirtualListOptions<Row>): Virtua
   let activeKey: string | undefined;
   let active = -1;
   let following = options.followEnd === true;
+  let isMeasured = false;
+  let isDrawing = false;
+  let isDrawingDue = false;
   const rendered = new Map<string, { part: RowRenderer<Row>; index: number }>();
   const spare: RowRenderer<Row>[] = [];
 
@@ -103,7 +113,20 @@ export function createVirtualList<Row>(options: VirtualListOptions<Row>): Virtua
   }
 
   function draw(): void {
-    body.style.height = `${rows.length * rowHeight}px`;
+    // Measuring a row, when it is drawn, asks for another drawing.
+    isDrawingDue = true;
+    if (isDrawing) return;
+    isDrawing = true;
+    for (let pass = 0; isDrawingDue && pass < MAX_PASSES; pass++) {
+      isDrawingDue = false;
+      drawRows();
+    }
+    isDrawing = false;
+    if (isMeasured && following) scrollToEnd();
+  }
+
+  function drawRows(): void {
+    body.style.height = `${isMeasured ? virtualizer.getTotalSize() : rows.length * rowHeight}px`;
     const wantedRows = new Map<string, number>();
     for (const { index } of virtualizer.getVirtualItems()) {
       const row = rows[index];
@@ -115,13 +138,16 @@ export function createVirtualList<Row>(options: VirtualListOptions<Row>): Virtua
       if (wantedRows.has(key)) continue;
       rendered.delete(key);
       part.element.remove();
-      spare.push(part);
+      // An element that is measured is known by its row.
+      if (isMeasured) part.dispose?.();
+      else spare.push(part);
     }
     for (const [key, index] of wantedRows) {
       const part = rendered.get(key)?.part ?? spare.pop() ?? options.makeRow();
       rendered.set(key, { part, index });
       place(part, index);
       if (part.element.parentNode !== body) body.append(part.element);
+      if (isMeasured) virtualizer.measureElement(part.element);
     }
     const current = activeKey === undefined ? undefined : rendered.get(activeKey);
     if (current) element.setAttribute("aria-activedescendant", current.part.element.id);
@@ -141,14 +167,31 @@ export function createVirtualList<Row>(options: VirtualListOptions<Row>): Virtua
     }
     line.style.position = "absolute";
     line.style.top = "0";
-    line.style.transform = `translateY(${index * rowHeight}px)`;
+    line.dataset["index"] = String(index);
+    line.style.transform = `translateY(${startOf(index)}px)`;
     const isActive = index === active;
     line.classList.toggle("flw-active", isActive);
     part.draw(row, { index, isActive });
   }
 
+  function startOf(index: number): number {
+    const measured = isMeasured ? virtualizer.measurementsCache[index] : undefined;
+    return measured ? measured.start - top : index * rowHeight;
+  }
+
+  /** Forget the heights and the elements of all rows. */
+  function startAnew(): void {
+    for (const { part } of rendered.values()) {
+      part.element.remove();
+      part.dispose?.();
+    }
+    rendered.clear();
+    virtualizer.measure();
+  }
+
   function setRows(next: readonly Row[]): void {
     const wasAt = active;
+    const isOther = next !== rows;
     rows = next;
     if (activeKey !== undefined) {
       const key = activeKey;
@@ -164,24 +207,26 @@ export function createVirtualList<Row>(options: VirtualListOptions<Row>): Virtua
     if (rowRole === "row") element.setAttribute("aria-rowcount", String(rows.length + (header ? 1 : 0)));
     virtualizer.setOptions(settings());
     virtualizer._willUpdate();
+    // Heights are known by the indices of rows, which are others in another list.
+    if (isMeasured && isOther) startAnew();
     draw();
     if (following) scrollToEnd();
   }
 
-  function activate(index: number, event?: KeyboardEvent): void {
+  function activate(index: number, event?: KeyboardEvent, align: "auto" | "start" | "center" = "auto"): void {
     const to = Math.max(0, Math.min(index, rows.length - 1));
     const row = rows[to];
     if (row === undefined) return;
     const from = active;
     active = to;
     activeKey = keyOf(row);
-    virtualizer.scrollToIndex(to, { align: "auto" });
+    virtualizer.scrollToIndex(to, { align });
     draw();
     options.onMove?.(from, to, event);
   }
 
   function scrollToEnd(): void {
-    if (rows.length > 0) element.scrollTop = top + rows.length * rowHeight;
+    if (rows.length > 0) element.scrollTop = top + (isMeasured ? virtualizer.getTotalSize() : rows.length * rowHeight);
   }
 
   const page = (): number => Math.max(1, Math.floor((element.clientHeight - top) / rowHeight) - 1);
@@ -237,7 +282,17 @@ export function createVirtualList<Row>(options: VirtualListOptions<Row>): Virtua
     get active() {
       return active;
     },
+    get firstVisible() {
+      return virtualizer.getVirtualItemForOffset(element.scrollTop + top)?.index ?? 0;
+    },
     activate,
+    setMeasured(on) {
+      if (on === isMeasured) return;
+      startAnew();
+      isMeasured = on;
+      draw();
+      if (active >= 0) virtualizer.scrollToIndex(active, { align: "auto" });
+    },
     toEnd() {
       following = options.followEnd === true;
       scrollToEnd();

@@ -80,6 +80,8 @@ export interface FailureCard {
   readonly unavailable: readonly string[];
   readonly logTitle: string;
   readonly logLines: readonly string[];
+  /** The participant whose log to open at the last of these lines; empty for none. */
+  readonly logTarget: string;
 }
 
 export interface Detail {
@@ -228,6 +230,7 @@ function readFailure(raw: Record<string, unknown>): FailureCard {
     unavailable: sentences(raw["unavailable"]),
     logTitle: asText(raw["log_title"]),
     logLines: sentences(raw["log_lines"]),
+    logTarget: asText(raw["log_target"]),
   };
 }
 

@@ -12,14 +12,15 @@ function open(name: Parameters<typeof fixture>[0], memory = new Map<string, bool
   const { view_model: job, label, now } = fixture(name);
   vi.setSystemTime(now * 1000);
   const clock = (): number => Date.now() / 1000;
+  const sent: unknown[] = [];
   const view = createJobView({
     kernelNow: clock,
     browserNow: clock,
-    send: () => {},
+    send: (message) => sent.push(message),
     openSections: memory,
   });
   document.body.append(view.element);
-  const show = (drawn: unknown): void =>
+  const show = (drawn: unknown, hasLog = false): void =>
     view.draw({
       job: readViewModel(drawn),
       kernelProblem: "",
@@ -29,7 +30,7 @@ function open(name: Parameters<typeof fixture>[0], memory = new Map<string, bool
       events: readEvents(fixture(name).events),
       label,
       actions: [],
-      hasLog: false,
+      hasLog,
     });
   show(job);
   const all = (selector: string): HTMLElement[] => [...view.element.querySelectorAll<HTMLElement>(selector)];
@@ -38,7 +39,7 @@ function open(name: Parameters<typeof fixture>[0], memory = new Map<string, bool
     all("button.flw-fold")
       .find((b) => b.textContent?.includes(title))
       ?.click();
-  return { view, all, texts, unfold, show, job };
+  return { view, all, texts, unfold, show, job, sent };
 }
 
 beforeEach(() => {
@@ -143,6 +144,19 @@ describe("the matrix", () => {
 });
 
 describe("the failure", () => {
+  it("has a button that opens the log of the failed site", () => {
+    vi.stubGlobal("IntersectionObserver", undefined);
+    const { all, show, job, sent } = open("failed in a round");
+    const buttons = (): HTMLElement[] => all(".flw-failure-log button");
+    expect(buttons()).toEqual([]);
+    show(job, true);
+    expect(buttons().map((button) => button.textContent)).toEqual(["Show the log of hospital-b"]);
+    buttons()[0]?.click();
+    vi.advanceTimersByTime(10);
+    expect(sent).toEqual([{ kind: "log", target: "hospital-b", since: 1, epoch: 0 }]);
+    expect(all(".flw-log-fold")[0]?.getAttribute("aria-expanded")).toBe("true");
+  });
+
   it("shows cause, place and next step; log on expand", () => {
     const { texts, all, unfold } = open("failed in a round");
     expect(texts(".flw-failure-what")).toEqual([

@@ -75,7 +75,7 @@ export function createJobView({ kernelNow, browserNow, send, openSections }: Job
   const header = createHeader(announcer.announce);
   const summary = createSummary();
   const timeline = createTimeline();
-  const failure = createFailureCard(openSections);
+  const failure = createFailureCard({ openSections, showLog: (target, line) => log.reveal(target, line) });
   const notes = createNotes("data that is missing");
   const footnotes = createNotes("not told by FLARE", "flw-footnotes");
   const sites = createSites();
@@ -148,7 +148,7 @@ export function createJobView({ kernelNow, browserNow, send, openSections }: Job
     const hasFailed = job.category === "failed";
     element.dataset["category"] = job.category;
     element.setAttribute("aria-label", next.label);
-    failure.draw(job.failure, hasFailed);
+    failure.draw(job.failure, hasFailed, next.hasLog);
     notes.draw(job.missingNotes);
     footnotes.draw(job.untoldNotes);
     sites.draw(job.sites, job.noSites);

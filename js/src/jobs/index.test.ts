@@ -155,6 +155,45 @@ describe("the table of jobs", () => {
     expect(text(".flw-below")).toBe("");
   });
 
+  it("keeps the nested widget in sight as it grows, until the reader scrolls", async () => {
+    let grow = (): void => {};
+    const disconnect = vi.fn();
+    vi.stubGlobal(
+      "ResizeObserver",
+      class {
+        constructor(onResize: () => void) {
+          grow = onResize;
+        }
+        observe(): void {}
+        disconnect = disconnect;
+      },
+    );
+    const { model, find } = open(2);
+    const scroll = vi.fn();
+    find(".flw-below").scrollIntoView = scroll;
+    const child = document.createElement("em");
+    model.widget_manager = {
+      get_model: async (id: string) => id,
+      create_view: async () => ({ el: child, remove() {} }),
+    };
+    disconnect.mockClear();
+    model.receive({ nested: "IPY_MODEL_abc" });
+    await vi.waitFor(() => expect(scroll).toHaveBeenCalledTimes(1));
+    grow();
+    expect(scroll).toHaveBeenCalledTimes(2);
+    dispatchEvent(new Event("wheel"));
+    expect(disconnect).toHaveBeenCalledTimes(1);
+    vi.unstubAllGlobals();
+  });
+
+  it("shows no buttons until there is a job that they apply to", () => {
+    const { press, find, text } = open(2);
+    expect(find(".flw-tools").classList.contains("flw-idle")).toBe(true);
+    expect(text(".flw-marked")).toContain("Select jobs to compare");
+    press("ArrowDown");
+    expect(find(".flw-tools").classList.contains("flw-idle")).toBe(false);
+  });
+
   it("reports a host that cannot nest widgets", async () => {
     const { model, text } = open(2);
     model.receive({ nested: "IPY_MODEL_abc" });

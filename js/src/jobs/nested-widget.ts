@@ -20,6 +20,8 @@ export interface NestedWidget {
   dispose(): void;
 }
 
+/** Time in which a new view grows to its height. */
+const GROWING_MS = 2000;
 const REFERENCE = /^IPY_MODEL_([0-9a-zA-Z-]{1,64})$/u;
 
 export function createNestedWidget(model: Model, onClose: () => void): NestedWidget {
@@ -35,6 +37,7 @@ export function createNestedWidget(model: Model, onClose: () => void): NestedWid
   );
   let requestedId = "";
   let shown: HostWidgetView | undefined;
+  let stopKeeping = (): void => {};
   setVisible(element, false);
 
   async function load(id: string): Promise<void> {
@@ -49,13 +52,14 @@ export function createNestedWidget(model: Model, onClose: () => void): NestedWid
       shown = view;
       place.replaceChildren(view.el);
       setText(status, "");
-      element.scrollIntoView?.({ block: "nearest" });
+      stopKeeping = keepInSight(element);
     } catch (error) {
       if (requestedId === id) setText(status, `Cannot be shown here: ${String(error)}`);
     }
   }
 
   function clear(): void {
+    stopKeeping();
     shown?.remove();
     shown = undefined;
     place.replaceChildren();
@@ -74,4 +78,22 @@ export function createNestedWidget(model: Model, onClose: () => void): NestedWid
     },
     dispose: clear,
   };
+}
+
+/** Scroll to an element, again as it grows: a view is drawn after it was placed. Stops when the reader scrolls. */
+function keepInSight(element: HTMLElement): () => void {
+  const scroll = (): void => element.scrollIntoView?.({ block: "nearest" });
+  scroll();
+  if (typeof ResizeObserver === "undefined") return () => {};
+  const observer = new ResizeObserver(scroll);
+  observer.observe(element);
+  const events = ["wheel", "pointerdown", "keydown"] as const;
+  const stop = (): void => {
+    observer.disconnect();
+    clearTimeout(timer);
+    for (const event of events) removeEventListener(event, stop, true);
+  };
+  const timer = setTimeout(stop, GROWING_MS);
+  for (const event of events) addEventListener(event, stop, true);
+  return stop;
 }

@@ -61,6 +61,7 @@ const HEADER_HEIGHT_PX = 30;
 const MAX_VISIBLE_ROWS = 12;
 /** Age beyond which the list is called stale: many times its polling interval. */
 const STALE_AFTER_S = 20;
+const HINT = "Click a name to open the job. Select jobs to compare, abort, clone, download or delete them.";
 const NO_JOBS = "No jobs yet. Submit one with %flare submit FOLDER, or follow lesson 01.";
 
 export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions): JobsTableView {
@@ -239,7 +240,9 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
   function drawActions(): void {
     const jobs = targetJobs();
     const count = shown.reduce((sum, job) => sum + Number(selection.has(job.id)), 0);
-    setText(selectionText, count > 0 ? `${count} selected` : jobs[0] ? `for ${jobs[0].name || "job"}` : "");
+    const isIdle = jobs.length === 0;
+    setText(selectionText, count > 0 ? `${count} selected` : (jobs[0] && `for ${jobs[0].name || "job"}`) || HINT);
+    tools.classList.toggle("flw-idle", isIdle);
     const isConfirming = actionBar.element.querySelector<HTMLElement>(".flw-action-confirm")?.hidden === false;
     // An open confirmation keeps applying to the jobs that it names, whatever is selected meanwhile.
     const latest = availableActions(state?.actions ?? [], jobs);

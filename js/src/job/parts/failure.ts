@@ -6,21 +6,34 @@ import type { FailureCard } from "../view-model";
 
 export interface FailureCardPart {
   readonly element: HTMLElement;
-  draw(fault: FailureCard | null, failed: boolean): void;
+  draw(fault: FailureCard | null, failed: boolean, hasLog: boolean): void;
 }
 
-/** @param openSections the open state of each section by name */
-export function createFailureCard(openSections: Map<string, boolean>): FailureCardPart {
+export interface FailureCardOptions {
+  /** The open state of each section by name. */
+  readonly openSections: Map<string, boolean>;
+  /** Open the log of a participant at a line. */
+  readonly showLog: (target: string, line: string) => void;
+}
+
+export function createFailureCard(options: FailureCardOptions): FailureCardPart {
   const element = h("section", { class: "flw-failure", "aria-label": "failure" });
-  const draw = whenChanged(({ fault, failed }: { fault: FailureCard | null; failed: boolean }) => {
-    setVisible(element, fault !== null);
-    element.classList.toggle("flw-failure-loud", failed);
-    element.replaceChildren(...(fault ? cardContent(fault, failed, openSections) : []));
-  });
-  return { element, draw: (fault, failed) => draw({ fault, failed }) };
+  const draw = whenChanged(
+    ({ fault, failed, hasLog }: { fault: FailureCard | null; failed: boolean; hasLog: boolean }) => {
+      setVisible(element, fault !== null);
+      element.classList.toggle("flw-failure-loud", failed);
+      element.replaceChildren(...(fault ? cardContent(fault, failed, hasLog, options) : []));
+    },
+  );
+  return { element, draw: (fault, failed, hasLog) => draw({ fault, failed, hasLog }) };
 }
 
-function cardContent(fault: FailureCard, failed: boolean, openSections: Map<string, boolean>): HTMLElement[] {
+function cardContent(
+  fault: FailureCard,
+  failed: boolean,
+  hasLog: boolean,
+  { openSections, showLog }: FailureCardOptions,
+): HTMLElement[] {
   const parts: HTMLElement[] = [
     h("p", { class: "flw-failure-what" }, h("span", { "aria-hidden": "true" }, failed ? "✕ " : "! "), fault.summary),
   ];
@@ -29,6 +42,11 @@ function cardContent(fault: FailureCard, failed: boolean, openSections: Map<stri
   if (fault.nextStep) parts.push(h("p", { class: "flw-failure-next" }, h("strong", {}, "Next: "), fault.nextStep));
   parts.push(...fault.unavailable.map((sentence) => h("p", { class: "flw-failure-missing" }, sentence)));
   if (fault.logLines.length) parts.push(createLogLines(fault, openSections));
+  if (hasLog && fault.logTarget) {
+    const open = h("button", { class: "flw-button", type: "button" }, `Show the log of ${fault.logTarget}`);
+    open.addEventListener("click", () => showLog(fault.logTarget, fault.logLines.at(-1) ?? ""));
+    parts.push(h("p", { class: "flw-failure-log" }, open));
+  }
   return parts;
 }
 
