@@ -36,7 +36,7 @@ class JobPanel:
     @property
     def freshness(self) -> Locator:
         """Age of the facts."""
-        return self.live.locator("span.flw-fresh")
+        return self.live.locator("span.flw-fresh:not(.flw-last-known)")
 
     @property
     def sites(self) -> Locator:

@@ -69,7 +69,7 @@ def alone(notebook: NotebookPage) -> tuple[NotebookPage, JobPanel]:
 
 
 def test_follows_job_to_end(shown, panel, pictures):
-    expect(panel.elapsed).to_have_text("not running yet")
+    expect(panel.elapsed).to_have_text("queued")
     shown.run_code("watch.say('RUNNING')")
     panel.expect_status("RUNNING")
     expect(panel.sites).to_have_text([re.compile(rf"{s} deployed") for s in ("server", "site-1", "site-2")])
