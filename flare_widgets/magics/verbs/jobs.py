@@ -27,6 +27,7 @@ from ..job_display import (
     wait_until_all_ended,
     wait_until_ended,
 )
+from ..job_id import JobId
 from ..parsing import verb
 from ..progress import ProgressLine, make_transfer_callback, run_with_progress
 from ..prompt import confirm, show_if_interactive
@@ -60,7 +61,7 @@ def jobs(state: MagicsState, limit: int, name: str | None, id: str | None, oldes
 
 
 @verb(FOLDER_OR_FORM, TOKEN, is_mutating=True)
-def submit(state: MagicsState, folder: str | None, token: str | None) -> str | SubmitForm:
+def submit(state: MagicsState, folder: str | None, token: str | None) -> JobId | SubmitForm:
     """Submit a job folder and return the job's id. Nothing is written into the folder.
 
     Without a folder, show a form: pick a folder, review what will be sent and its problems, then submit.
@@ -70,6 +71,7 @@ def submit(state: MagicsState, folder: str | None, token: str | None) -> str | S
         %flare submit jobs/hello-numpy
         job = %flare submit jobs/hello-numpy
         job = %flare submit "{folder}"      the value of a variable
+        job.wait(), job.status, job.metrics, job.results(), job.abort()
     """
     managed = state.managed_session
     if folder is None:
@@ -78,7 +80,7 @@ def submit(state: MagicsState, folder: str | None, token: str | None) -> str | S
     job_id = managed.session.submit_job(folder, token, progress=make_transfer_callback(progress, "sending"))
     managed.set_last_job(job_id, Path(folder).name)
     progress.finish("sent")
-    return job_id
+    return JobId(job_id, managed, state.results_folder)
 
 
 @verb(
@@ -150,7 +152,7 @@ def meta(state: MagicsState, job: str | None) -> PrettyDict:
 
 
 @verb(JOB, is_mutating=True)
-def clone(state: MagicsState, job: str | None) -> str:
+def clone(state: MagicsState, job: str | None) -> JobId:
     """Resubmit a job and return the id of the new one.
 
     Examples:
@@ -160,7 +162,7 @@ def clone(state: MagicsState, job: str | None) -> str:
     managed = state.managed_session
     job_id = run_with_progress("cloning", managed.session.clone_job, state.find_job_id(job))
     managed.set_last_job(job_id)
-    return job_id
+    return JobId(job_id, managed, state.results_folder)
 
 
 @verb(JOB, YES, is_mutating=True)
