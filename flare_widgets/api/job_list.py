@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
 
 from ..formatting.jobs import job_table
+from ..formatting.reader_time import format_clock_time
 from ..formatting.table import ShownAsTable, Table
-from ..formatting.text import format_clock_time
 
 
 class JobRow(Protocol):

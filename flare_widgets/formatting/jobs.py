@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .html import render
+from .reader_time import format_clock_time
 from .table import MAX_ROWS, Table, count_omitted
-from .text import SHORT_ID, format_clock_time, format_duration, parse_duration, sanitize
+from .text import SHORT_ID, format_duration, parse_duration, sanitize
 
 _HEADINGS = {
     "job_name": "name",
@@ -24,13 +25,13 @@ _HTML = (
 )
 
 
-def job_table(jobs: Sequence[Mapping[str, Any]], *notes: str) -> Table:
-    """Return a table of jobs, the first 200 of them, with lines of text below it. The jobs are untrusted."""
-    shown = jobs[:MAX_ROWS]
+def job_table(jobs: Sequence[Mapping[str, Any]], *notes: str, max_rows: int = MAX_ROWS) -> Table:
+    """Return a table of the first jobs, with lines of text below it. The jobs are untrusted."""
+    shown = jobs[:max_rows]
     return Table(
         list(_HEADINGS.values()),
         [_format_cells(job) for job in shown],
-        [*count_omitted(len(jobs)), *notes],
+        [*count_omitted(len(jobs), max_rows), *notes],
         [sanitize(str(job.get("job_id") or "")) for job in shown],
     )
 

@@ -88,9 +88,9 @@ def align(rows: Sequence[Sequence[str]], *, indent: str = "", numbers: bool = Fa
     ]
 
 
-def count_omitted(total: int) -> list[str]:
-    """Return the note on the rows beyond `MAX_ROWS`, if there are any."""
-    return [f"... and {total - MAX_ROWS} more"] if total > MAX_ROWS else []
+def count_omitted(total: int, max_rows: int = MAX_ROWS) -> list[str]:
+    """Return the note on the rows beyond those that are shown, if there are any."""
+    return [f"... and {total - max_rows} more"] if total > max_rows else []
 
 
 def _pad(cell: str, width: int, *, right: bool) -> str:

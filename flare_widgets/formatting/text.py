@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 import unicodedata
 from collections.abc import Iterable
 from typing import Any
@@ -135,11 +134,6 @@ def parse_duration(value: Any) -> float | None:
         return None
     days, hours, minutes, secs, fraction = match.groups()
     return int(days or 0) * 86400 + int(hours) * 3600 + int(minutes) * 60 + int(secs) + float(fraction or 0)
-
-
-def format_clock_time(at: float) -> str:
-    """Return a time of day in this machine's time zone."""
-    return time.strftime("%H:%M:%S", time.localtime(at))
 
 
 def join_names(names: Iterable[str], limit: int = 4, noun: str = "") -> str:

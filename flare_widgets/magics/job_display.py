@@ -24,7 +24,7 @@ _REFRESH_INTERVAL_S = 1.0  # seconds between two updates without news: the clock
 
 
 def display_job(
-    state: MagicsState, session: Session, watch: Watch, *, wait: bool, stay_live: bool = False, as_text: bool = False
+    state: MagicsState, session: Session, watch: Watch, *, wait: bool, as_text: bool = False
 ) -> JobView | JobSnapshot:
     """Show a job in the calling cell: as a view, or as a line of text if the settings or `as_text` say so.
 
@@ -38,8 +38,6 @@ def display_job(
         The watch of the job.
     wait
         True to block the cell until the job ends; then the last snapshot is returned.
-    stay_live
-        True if the view stays live afterwards.
     as_text
         True to show a line of text instead of the view.
 
@@ -50,7 +48,7 @@ def display_job(
     """
     if as_text or not state.config.views:
         return wait_until_ended(watch, 0.0) if wait else read_once(watch)
-    view = show_job(watch, session, folder=state.results_folder, stay_live=stay_live)
+    view = show_job(watch, session, folder=state.results_folder)
     if not wait:
         return view
     try:

@@ -17,24 +17,22 @@ from .submit.view import SubmitForm
 from .system.view import SystemView
 
 
-def show_job(
-    watch: JobSource, session: JobSession | None = None, *, folder: str | None = None, stay_live: bool = False
-) -> JobView:
+def show_job(watch: JobSource, session: JobSession | None = None, *, folder: str | None = None) -> JobView:
     """Show a job in the caller's cell: live in a notebook, as one line of text in a terminal.
 
     Parameters
     ----------
     watch
         The watch of the job.
-    session, folder, stay_live
-        The session for actions, the folder for downloads, and whether it stays live; see :class:`JobView`.
+    session, folder
+        The session for actions, and the folder for downloads; see :class:`JobView`.
 
     Returns
     -------
     JobView
         The view, already displayed. Displaying it again shows it in another place too.
     """
-    view = JobView(watch, session, folder=folder, stay_live=stay_live)
+    view = JobView(watch, session, folder=folder)
     view.show()
     return view
 
@@ -150,7 +148,7 @@ def show_jobs(monitor: Monitor, *, folder: str | None = None) -> JobsView:
 
     def open_job(job_id: str) -> NestedView:
         watch = monitor.watch(job_id)
-        return JobView(watch, monitor.session, folder=folder, stay_live=True), watch.stop
+        return JobView(watch, monitor.session, folder=folder), watch.stop
 
     def compare(job_ids: Sequence[str]) -> NestedView:
         watches = [monitor.watch(job_id) for job_id in job_ids[:MAX_JOBS]]
@@ -159,7 +157,7 @@ def show_jobs(monitor: Monitor, *, folder: str | None = None) -> JobsView:
             for watch in watches:
                 watch.stop()
 
-        return CompareView(watches, stay_live=True), end
+        return CompareView(watches), end
 
     view = JobsView(monitor, open_job, compare, folder=folder)
     view.show()

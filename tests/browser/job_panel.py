@@ -18,9 +18,10 @@ class JobPanel:
     """
 
     def __init__(self, output: Locator) -> None:
-        self.live = output.locator(".flw-job.flw-live")
-        self.static = output.locator(".flw-job:not(.flw-live)")
-        self._any = output.locator(".flw-job")
+        # Of the live view and the static form beside it, a reader sees one.
+        self.live = output.locator(".flw-job.flw-live:visible")
+        self.static = output.locator(".flw-job:not(.flw-live):visible")
+        self._any = output.locator(".flw-job:visible")
 
     @property
     def status(self) -> Locator:
@@ -35,7 +36,7 @@ class JobPanel:
     @property
     def freshness(self) -> Locator:
         """Age of the facts."""
-        return self.live.locator("span.flw-fresh")
+        return self.live.locator("span.flw-fresh:not(.flw-last-known)")
 
     @property
     def sites(self) -> Locator:
@@ -56,11 +57,17 @@ class JobPanel:
         return self.live.get_by_role("button", name=re.compile(f"^{label}\\b"))
 
     def expect_status(self, status: str) -> None:
-        """Wait for a status, in whatever form."""
+        """Wait for a status, in whatever form; there is one."""
+        expect(self._any).to_have_count(1)
         expect(self.status).to_have_text(status)
 
+    def expect_live(self, status: str) -> None:
+        """Wait until the live view shows a status."""
+        expect(self.live).to_be_visible()
+        self.expect_status(status)
+
     def expect_static(self, status: str) -> None:
-        """Wait until the live view has given way to the static form with this status."""
+        """Wait until the static form with this status is shown, and no live view."""
         expect(self.static).to_be_visible()
         expect(self.live).to_have_count(0)
         self.expect_status(status)

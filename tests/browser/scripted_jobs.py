@@ -122,9 +122,7 @@ class ScriptedMonitor:
         from flare_widgets.views.compare.view import CompareView
 
         jobs = {job.job_id: job for job in self.snapshot.jobs}
-        return CompareView(
-            [ScriptedWatch(**trained(jobs[i], n)) for n, i in enumerate(job_ids)], stay_live=True
-        ), lambda: None
+        return CompareView([ScriptedWatch(**trained(jobs[i], n)) for n, i in enumerate(job_ids)]), lambda: None
 
 
 def trained(job: ListedJob, number: int, rounds: int = 10) -> dict[str, Any]:

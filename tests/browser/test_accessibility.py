@@ -61,6 +61,9 @@ def test_job_view(themed: NotebookPage) -> None:
     themed.run_code("watch.say(trouble='the connection to server:8002 was lost; trying again (2)')")
     assert serious(panel.live) == []
     themed.run_code("watch.say('FINISHED:EXECUTION_EXCEPTION', duration=61.5)")
+    panel.expect_live("FINISHED:EXECUTION_EXCEPTION")
+    assert serious(panel.live) == []
+    themed.run_code("view.make_static()")
     panel.expect_static("FINISHED:EXECUTION_EXCEPTION")
     assert serious(panel.static) == []
 

@@ -113,6 +113,13 @@ def test_notebook_7(notebook_7: NotebookPage) -> None:
         notebook_7.run(cell)
     panel = JobPanel(notebook_7.outputs(2))
     abort_and_see_the_end(panel)
+    panel.expect_live("FINISHED:ABORTED")
+    notebook_7.command("docmanager:save")
+    notebook_7.command("notebook:restart-kernel", wait=False)
+    notebook_7.page.locator(".jp-Dialog .jp-mod-accept").click()
+    notebook_7.page.reload()
+    notebook_7.wait_until_ready()
+    expect(notebook_7.outputs(2).first).to_have_text("Error displaying widget: model not found")
     panel.expect_static("FINISHED:ABORTED")
 
 
@@ -217,14 +224,23 @@ def test_views_follow_theme_of_front_end(outside: Page) -> None:
 
 
 def test_exported_page_needs_no_network(outside: Page, tmp_path: Path) -> None:
+    """Of a notebook as it is saved while the view is live, with the state of its widgets and without."""
     end = "watch.say('FINISHED:COMPLETED', duration=61.5)"
-    notebook = nbformat.read(write(tmp_path, SETUP, RUN, SHOW, end), as_version=4)
+    person = "get_ipython().kernel._allow_stdin = True\n"
+    notebook = nbformat.read(write(tmp_path, SETUP, RUN, person + SHOW, end), as_version=4)
     ExecutePreprocessor(timeout=60).preprocess(notebook, {"metadata": {"path": str(Path(__file__).parent)}})
-    page, _ = HTMLExporter().from_notebook_node(notebook)
+    assert "application/vnd.jupyter.widget-view+json" in notebook.cells[2].outputs[0].data
     path = tmp_path / "job.html"
-    path.write_text(page, encoding="utf-8")
-    outside.goto(path.as_uri(), wait_until="domcontentloaded")
-    panel = JobPanel(outside.locator("body"))
-    panel.expect_static("FINISHED:COMPLETED")
-    expect(panel.elapsed).to_have_text("took 1 min 1 s")
-    expect(panel.sites).to_have_count(3)
+    for is_stateful in (True, False):
+        if not is_stateful:
+            del notebook.metadata["widgets"]
+        page, _ = HTMLExporter().from_notebook_node(notebook)
+        path.write_text(page, encoding="utf-8")
+        outside.goto(path.as_uri(), wait_until="domcontentloaded")
+        panel = JobPanel(outside.locator("body"))
+        panel.expect_static("FINISHED:COMPLETED")
+        expect(panel.elapsed).to_have_text("took 1 min 1 s")
+        expect(panel.sites).to_have_count(3)
+        place, static = outside.locator(".jp-OutputArea-child").all()
+        expect(place).to_be_hidden()
+        expect(static).to_be_visible()

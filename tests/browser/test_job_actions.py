@@ -15,7 +15,7 @@ SETUP = (
     "from scripted import ScriptedSession, ScriptedWatch\n"
     "watch, session = ScriptedWatch(), ScriptedSession()"
 )
-SHOW = "view = show_job(watch, session, stay_live=True)"
+SHOW = "view = show_job(watch, session)"
 
 
 @pytest.fixture

@@ -90,6 +90,8 @@ def test_failure_shown_and_saved_in_notebook(shown: NotebookPage) -> None:
     expect(card.locator("pre").last).to_have_text("first line\nlast line")
     shown.run_code("round(0, ('site-1', began), ('site-2', None))")
     shown.run_code("watch.say('FINISHED:EXECUTION_EXCEPTION', duration=12.5)")
+    panel.expect_live("FINISHED:EXECUTION_EXCEPTION")
+    shown.run_code("view.make_static()")
     panel.expect_static("FINISHED:EXECUTION_EXCEPTION")
     expect(panel.static.locator(".flw-failure-loud")).to_contain_text("Next: mend client.py")
     expect(rows(panel.static)).to_have_text(["site-1■", "site-2✕failed: train, round 1"])

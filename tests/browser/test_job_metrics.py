@@ -164,6 +164,9 @@ def test_fits_and_stays_in_saved_notebook(
         assert panel.live.evaluate("e => e.scrollWidth <= e.clientWidth")
         assert serious(panel.live) == []
         shown.run_code("watch.say('FINISHED:COMPLETED', duration=61.5)")
+        panel.expect_live("FINISHED:COMPLETED")
+        expect(panel.live.locator("canvas").first).to_be_visible()
+        shown.run_code("view.make_static()")
         panel.expect_static("FINISHED:COMPLETED")
         svg = panel.static.locator(".flw-chart svg[role=img]").first
         expect(svg).to_be_visible()
@@ -178,6 +181,6 @@ def test_fits_and_stays_in_saved_notebook(
         expect(panel.static.locator(".flw-values").first).to_contain_text("0.650")
         expect(panel.static.locator("figcaption").last).to_have_text("<img src=x onerror=alert(1)> by round")
         shown.screenshot(shown.cell(1), pictures and pictures / f"metrics-{theme}-{width}-static.png")
-        assert mime_types(shown.save(), 1) == [["text/html", "text/plain"]]
+        assert mime_types(shown.save(), 1) == [["text/html", "text/plain"]] * 2
     finally:
         shown.theme("JupyterLab Light")

@@ -16,7 +16,7 @@ SETUP = (
     "from scripted import ScriptedSession, ScriptedWatch\n"
     "watch, session = ScriptedWatch(), ScriptedSession()"
 )
-SHOW = "view = show_job(watch, session, stay_live=True)"
+SHOW = "view = show_job(watch, session)"
 SOME = (
     "session.log('site-1', 'INFO Round 0 started.', 'DEBUG a detail', 'WARNING slow site', 'ERROR site-1 failed:')\n"
     "session.logs['site-1'] += b'Traceback (most recent call last):\\n'\n"

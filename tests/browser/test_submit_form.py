@@ -29,8 +29,8 @@ class FormPanel:
 
     def __init__(self, output: Locator) -> None:
         self.live = output.locator(".flw-submit.flw-live")
-        self.static = output.locator(".flw-submit:not(.flw-live)")
-        self.any = output.locator(".flw-submit")
+        self.static = output.locator(".flw-submit:not(.flw-live):visible")
+        self.any = output.locator(".flw-submit:visible")
         self.folders = self.live.locator(".flw-folder")
         self.here = self.live.locator(".flw-here")
         self.field = self.live.get_by_label("path of a job folder")
@@ -91,7 +91,7 @@ def test_job_submitted_by_mouse(shown, panel, pictures):
     job.expect_status("RUNNING")
     shown.screenshot(shown.cell(1), pictures and pictures / "submit-done.png")
     shown.run_code("server.watch.say('FINISHED:COMPLETED', duration=3.0)")
-    job.expect_static("FINISHED:COMPLETED")
+    job.expect_live("FINISHED:COMPLETED")
     expect(panel.live).to_be_visible()
 
 

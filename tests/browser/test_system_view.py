@@ -21,8 +21,8 @@ class SystemPanel:
 
     def __init__(self, output: Locator) -> None:
         self.live = output.locator(".flw-system.flw-live")
-        self.static = output.locator(".flw-system:not(.flw-live)")
-        self.any = output.locator(".flw-system")
+        self.static = output.locator(".flw-system:not(.flw-live):visible")
+        self.any = output.locator(".flw-system:visible")
         self.rows = self.any.locator(".flw-row")
         self.problems = self.any.locator(".flw-banner li")
         self.freshness = self.live.locator(".flw-fresh")
@@ -204,11 +204,11 @@ def test_system_view_leaves_other_styles_unchanged(shown, panel):
     log = shown.outputs(2).get_by_role("button", name="Log", exact=True)
     expect(log).to_be_visible()
     style = "e => { const s = getComputedStyle(e); return [s.color, s.display, s.transition, e.offsetHeight] }"
-    before = [log.evaluate(style), shown.outputs(2).locator(".flw-head").evaluate(style)]
+    before = [log.evaluate(style), shown.outputs(2).locator(".flw-live .flw-head").evaluate(style)]
     shown.run(0)
     shown.run(1)
     expect(panel.rows).to_have_count(3)
-    assert [log.evaluate(style), shown.outputs(2).locator(".flw-head").evaluate(style)] == before
+    assert [log.evaluate(style), shown.outputs(2).locator(".flw-live .flw-head").evaluate(style)] == before
 
 
 def test_hostile_names_stay_text(shown, panel, pictures):
@@ -248,7 +248,7 @@ def test_session_that_ends_leaves_static_form(shown, panel, pictures):
     expect(panel.live).to_have_count(0)
     expect(panel.static).to_contain_text("Snapshot from")
     assert abs(live["width"] - panel.static.bounding_box()["width"]) < 2
-    assert mime_types(shown.save(), 1) == [["text/html", "text/plain"]]
+    assert mime_types(shown.save(), 1) == [["text/html", "text/plain"]] * 2
     shown.screenshot(shown.cell(1), pictures and pictures / "system-static.png")
 
 

@@ -34,7 +34,7 @@ RECORD = """() => {
   window.flwHistory = {};
   const texts = (job, selector) => [...job.querySelectorAll(selector)].map(e => e.textContent);
   const record = () => {
-    for (const job of document.querySelectorAll('.flw-job')) {
+    for (const job of document.querySelectorAll('.flw-job.flw-live')) {
       const shown = {
         status: job.querySelector('.flw-word').textContent,
         headline: job.querySelector('.flw-round')?.textContent ?? '',
@@ -115,14 +115,17 @@ def views(
     panels = [JobPanel(notebook.outputs(1 + index)) for index in range(len(NAMES))]
     for index, panel in enumerate(panels):
         if index >= AT_A_TIME:
-            expect(panels[index - AT_A_TIME].static).to_be_visible(timeout=JOB_PATIENCE_MS)
+            expect(panels[index - AT_A_TIME].status).to_contain_text("FINISHED:", timeout=JOB_PATIENCE_MS)
         notebook.run(1 + index)
         expect(panel.live).to_be_visible()
+    for panel in panels:
+        expect(panel.status).to_have_text("FINISHED:COMPLETED", timeout=JOB_PATIENCE_MS)
+    # The kernel leaves the static forms when it ends.
+    history = page.evaluate("() => window.flwHistory")
+    notebook.command("notebook:shutdown-kernel", wait=False)
     for name, panel in zip(NAMES, panels, strict=True):
-        expect(panel.static).to_be_visible(timeout=JOB_PATIENCE_MS)
         panel.expect_static("FINISHED:COMPLETED")
         notebook.screenshot(panel.static, pictures and pictures / f"{name}.png")
-    history = page.evaluate("() => window.flwHistory")
     yield {name: Shown(history[name], panel.static) for name, panel in zip(NAMES, panels, strict=True)}
     notebook.close()
     page.set_viewport_size(before or VIEWPORT)

@@ -53,7 +53,7 @@ class Shown:
     def __init__(self, session: Session, monitor: Monitor, job_id: str, folder: Path | None = None) -> None:
         watch = monitor.watch(job_id)
         assert watch.wait_for_first_update(20)
-        self.view = JobView(watch, session, folder=None if folder is None else str(folder), stay_live=True)
+        self.view = JobView(watch, session, folder=None if folder is None else str(folder))
         self.messages: list[dict[str, Any]] = []
         assert self.view._log_feed is not None
         self.view._log_feed._send = self.messages.append

@@ -43,6 +43,15 @@ def record(monkeypatch):
     return left
 
 
+def record_renewals(monkeypatch):
+    """Have views send into the void, as if an output showed each; return the static forms that stand beside them."""
+    renewed = []
+    monkeypatch.setattr(comm, "create_comm", RecordingComm)
+    monkeypatch.setattr(OutputHandles, "are_shown", True)
+    monkeypatch.setattr(OutputHandles, "renew", lambda self, static: renewed.append(static))
+    return renewed
+
+
 class Elements(html.parser.HTMLParser):
     """The elements, the names of attributes and the words of a page."""
 

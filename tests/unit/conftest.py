@@ -10,7 +10,7 @@ import comm
 import hypothesis_profile  # noqa: F401
 import kits
 import pytest
-from recording import RecordingComm, record
+from recording import RecordingComm, record, record_renewals
 from servers import FlareServer
 
 from flare_widgets.api import Session, connect
@@ -45,3 +45,10 @@ def replaced(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Static forms that replaced the outputs of views, which send into the void."""
     left: list[Any] = record(monkeypatch)
     return left
+
+
+@pytest.fixture
+def renewed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Static forms beside live views, which send into the void, in the order of their renewals."""
+    forms: list[Any] = record_renewals(monkeypatch)
+    return forms

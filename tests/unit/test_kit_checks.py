@@ -254,7 +254,7 @@ def test_report_as_text_and_as_json(kit: Path) -> None:
     headline, *lines = repr(report).splitlines()
     assert headline == f"{kit}: 1 problem, 8 not checked"
     assert len(lines) == len(report.findings)
-    for line, finding in zip(lines, report.findings, strict=True):
+    for line, finding in zip(lines, report.sorted_findings, strict=True):
         glyph, rest = line.split(maxsplit=1)
         assert glyph == {"ok": "✓", "failed": "✕", "skipped": "–", "warning": "⚠"}[finding.outcome]
         assert rest.startswith(finding.name)

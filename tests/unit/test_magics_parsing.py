@@ -43,7 +43,7 @@ def test_every_verb_that_was_promised_exists() -> None:
         ("jobs", "jobs", {"limit": 0, "name": None, "id": None, "oldest": False}),
         ("jobs -m 5", "jobs", {"limit": 5}),
         ("submit jobs/hello", "submit", {"folder": "jobs/hello", "token": None}),
-        ("monitor", "monitor", {"job": None, "wait": False, "keep": False, "text": False}),
+        ("monitor", "monitor", {"job": None, "wait": False, "text": False}),
         ("monitor --wait 76b8", "monitor", {"job": "76b8", "wait": True}),
         ("abort -y", "abort", {"job": None, "yes": True}),
         ("abort --force", "abort", {"job": None, "yes": True}),

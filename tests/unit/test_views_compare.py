@@ -12,7 +12,6 @@ from dataclasses import replace
 import pytest
 from fakes import Fake, FakeWatch
 from recording import Elements
-from waiting import wait_until
 
 from flare_widgets.monitoring.job.model import Freshness, KeyMetric, Point, Round, Series, StatusChange, Workflow
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
@@ -190,7 +189,7 @@ def running(job_id):
     return job(job_id, status="RUNNING", duration=None, timeline=(StatusChange("RUNNING", 900.0, True),))
 
 
-def test_view_follows_jobs_and_becomes_static(replaced):
+def test_view_follows_jobs_and_stays(replaced, renewed):
     watches = [FakeWatch(running("a")), FakeWatch(running("b"))]
     view = CompareView(watches)
     assert [row[1] for row in view.rows] == ["● RUNNING", "● RUNNING"]
@@ -203,24 +202,14 @@ def test_view_follows_jobs_and_becomes_static(replaced):
     while view.rows[0][1] != "✓ FINISHED:COMPLETED":
         assert time.monotonic() < end
         time.sleep(0.01)
-    assert replaced == []
     ended = [view.has_ended]
     watches[1].learn(job("b"))
-    assert len(replaced) == 1
     assert [*ended, view.has_ended] == [False, True]
-    assert "<svg" in replaced[0]["text/html"]
-    assert [watch.listeners for watch in watches] == [[], []]
-
-
-def test_kept_view_stays_after_jobs_end(replaced):
-    watches = [FakeWatch(job("a")), FakeWatch(running("b"))]
-    view = CompareView(watches, stay_live=True)
-    assert not view.has_ended
-    watches[1].learn(job("b"))
-    wait_until(lambda: view.has_ended, 5)
     assert replaced == []
+    assert "✓ FINISHED:COMPLETED" in renewed[-1]["text/plain"]
+    assert [watch.listeners for watch in watches] == [[], []]
     view.make_static()
-    assert len(replaced) == 1
+    assert "<svg" in replaced[0]["text/html"]
 
 
 @pytest.mark.parametrize("count", [0, 1, 9])

@@ -15,6 +15,7 @@ from recording import RecordingComm
 from waiting import wait_until
 
 from flare_widgets.errors import AuthorizationError
+from flare_widgets.formatting import reader_time
 from flare_widgets.monitoring.job.format import describe
 from flare_widgets.monitoring.job.model import StatusChange, Workflow
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
@@ -114,22 +115,23 @@ def test_job_ending_during_subscription_freezes_view():
     assert watch.listeners == []
 
 
-def test_end_of_job_replaces_view(replaced):
+def test_ended_job_view_stays_an_instrument(replaced, renewed):
     watch = FakeWatch(RUNNING)
     view = JobView(watch, FakeSession())
     assert by_name(view)["abort"]["disabled_reason"] == ""
     watch.learn(COMPLETED)
-    (static,) = replaced
-    assert static["text/plain"] == str(COMPLETED)
-    assert "FINISHED:COMPLETED" in static["text/html"]
-    assert WIDGET not in static
-    # A view inside a container stays alive: it has the last facts, and offers nothing.
+    assert replaced == []
+    assert renewed[-1]["text/plain"] == str(COMPLETED)
+    assert "FINISHED:COMPLETED" in renewed[-1]["text/html"]
     assert view.view_model["status"] == "FINISHED:COMPLETED"
-    assert view.actions == []
+    assert by_name(view)["download"]["disabled_reason"] == ""
+    assert view.has_log
+    assert WIDGET in view._repr_mimebundle_()[0]
     assert watch.listeners == []
+    wait_until(lambda: not any(t._timer for t in (view._throttle, view._renew_soon, view._renew_later)), 20)
 
 
-def test_ended_job_live_until_details_complete(replaced):
+def test_ended_job_changes_until_details_complete(renewed):
     watch = FakeWatch(RUNNING)
     view = JobView(watch, FakeSession())
     watch.learn(COMPLETED, done=False)
@@ -138,19 +140,56 @@ def test_ended_job_live_until_details_complete(replaced):
         time.sleep(0.01)
     assert view.view_model["has_ended"] is True
     assert by_name(view)["abort"]["disabled_reason"] == "the job has ended"
-    assert replaced == []
     watch.learn(replace(COMPLETED, workflows=(Workflow("", "FedAvg"),)))
-    assert len(replaced) == 1
+    assert "FedAvg" in renewed[-1]["text/html"]
     assert {"term": "workflow", "text": [{"text": ["FedAvg"]}], "updated_at": None} in view.view_model["details"]
 
 
-def test_final_update_is_sent_immediately(replaced):
+def test_final_update_is_sent_immediately(renewed):
     watch = FakeWatch(RUNNING)
     view = JobView(watch)
     watch.learn(replace(RUNNING, facts_at=111.0))
     watch.learn(COMPLETED)
-    assert replaced, "who waits for the job would have gone on before the static form was there"
+    assert "COMPLETED" in renewed[-1]["text/plain"], "who waits for the job would go on before the form is there"
     assert view.view_model["has_ended"] is True
+
+
+@pytest.mark.usefixtures("renewed")
+def test_static_form_is_renewed_for_new_facts_only(monkeypatch):
+    watch = FakeWatch(RUNNING)
+    view = JobView(watch)
+    forms: list[dict[str, str]] = []
+    monkeypatch.setattr(view._outputs, "renew", forms.append)
+    watch.learn(replace(RUNNING, facts_at=111.0))
+    wait_until(lambda: view.view_model["updated_at"] == 111.0)
+    watch.learn(replace(RUNNING, facts_at=112.0, name="renamed"))
+    wait_until(lambda: forms)
+    assert "renamed" in forms[0]["text/html"], "the age alone renewed it"
+    watch.learn(replace(RUNNING, facts_at=113.0, name="again"))
+    wait_until(lambda: view._renew_later._timer)
+    assert len(forms) == 1, "not before the interval is over"
+    watch.learn(replace(RUNNING, facts_at=114.0, status="PAUSED"))
+    wait_until(lambda: len(forms) == 2)
+    assert "PAUSED" in forms[1]["text/html"]
+    view.make_static()
+    assert view._renew_later._timer is None
+
+
+@pytest.mark.usefixtures("renewed")
+def test_static_form_is_renewed_in_zone_of_reader(monkeypatch):
+    monkeypatch.setattr(reader_time, "_zone", None)
+    view = JobView(FakeWatch(RUNNING))
+    forms: list[dict[str, str]] = []
+    monkeypatch.setattr(view._outputs, "renew", forms.append)
+    for zone in (None, 7, "../Berlin", "Europe/Nowhere", "x" * 5000):
+        view._handle_custom_msg({"kind": "clock", "zone": zone}, [])
+    assert forms == []
+    view._handle_custom_msg({"kind": "clock", "zone": "Asia/Tokyo"}, [])
+    wait_until(lambda: forms)
+    assert "(Asia/Tokyo, UTC+09:00)" in forms[0]["text/html"]
+    view._handle_custom_msg({"kind": "clock", "zone": "Asia/Tokyo"}, [])
+    assert view._renew_soon._timer is None
+    view.make_static()
 
 
 def test_end_of_watch_replaces_view_too(replaced):
@@ -202,13 +241,12 @@ def test_after_freeze_nothing_is_sent():
     assert view.comm.sent == []
 
 
-def test_ended_job_view_starts_static():
+def test_ended_job_view_starts_settled():
     watch = FakeWatch(COMPLETED)
     view = JobView(watch, FakeSession())
-    assert view.actions == []
+    assert by_name(view)["clone"]["disabled_reason"] == ""
     assert watch.listeners == []
-    data, _ = view._repr_mimebundle_()
-    assert data.keys() == {"text/plain", "text/html"}
+    assert WIDGET in view._repr_mimebundle_()[0]
 
 
 def test_every_form_is_in_bundle():
@@ -293,7 +331,7 @@ class TestActions:
         assert by_name(JobView(FakeWatch(unwatched), session))["abort"]["disabled_reason"] == ""
 
     def test_what_ended_job_offers(self, session):
-        view = JobView(FakeWatch(COMPLETED), session, stay_live=True)
+        view = JobView(FakeWatch(COMPLETED), session)
         reasons = {name: one["disabled_reason"] for name, one in by_name(view).items()}
         assert reasons == {"download": "", "clone": "", "abort": "the job has ended", "delete": ""}
 
@@ -309,7 +347,7 @@ class TestActions:
     )
     def test_what_each_role_is_offered(self, role, name, grey):
         watch = FakeWatch(replace(COMPLETED, submitter="ada@example.org"))
-        view = JobView(watch, FakeSession(role, name), stay_live=True)
+        view = JobView(watch, FakeSession(role, name))
         assert {action for action, one in by_name(view).items() if one["disabled_reason"]} == grey
 
     def test_abort(self, view, session):
@@ -357,7 +395,7 @@ class TestActions:
         assert by_name(view)["clone"]["message"] == words
 
     def test_delete(self, session):
-        view = JobView(FakeWatch(COMPLETED), session, stay_live=True)
+        view = JobView(FakeWatch(COMPLETED), session)
         assert "This cannot be undone" in by_name(view)["delete"]["question"]
         act(view, "delete")
         assert session.asked[0][0] == "delete_job 76b8d043-5f0e"
@@ -371,7 +409,7 @@ class TestActions:
         assert "%flare download" not in html
 
     def test_download(self, session):
-        view = JobView(FakeWatch(COMPLETED), session, folder="/data", stay_live=True)
+        view = JobView(FakeWatch(COMPLETED), session, folder="/data")
         act(view, "download")
         wait_until(lambda: by_name(view)["download"]["message"] == "received 1.0 MB")
         assert by_name(view)["delete"]["disabled_reason"] == "it is being downloaded"
@@ -392,7 +430,7 @@ class TestActions:
         assert view.actions == []
 
     def test_pending_action_outcome_updates_static_form(self, session, replaced):
-        view = JobView(FakeWatch(COMPLETED), session, stay_live=True)
+        view = JobView(FakeWatch(COMPLETED), session)
         act(view, "download")
         wait_until(lambda: session.downloads)
         view.make_static()
@@ -401,21 +439,28 @@ class TestActions:
         wait_until(lambda: len(replaced) == 2)
         assert "downloaded to results/hello-numpy-76b8d043" in replaced[-1]["text/html"]
 
-    def test_kept_view_stays_live_until_frozen(self, session, replaced):
+    def test_ended_view_stays_live_until_frozen(self, session, replaced):
         watch = FakeWatch(RUNNING)
-        view = JobView(watch, session, stay_live=True)
+        view = JobView(watch, session)
         watch.learn(COMPLETED)
-        wait_until(lambda: view.view_model["has_ended"])
-        assert replaced == []
-        assert WIDGET in view._repr_mimebundle_()[0]
         view.make_static()
         assert len(replaced) == 1
-        assert watch.listeners == []
+        assert WIDGET not in view._repr_mimebundle_()[0]
+        assert view.actions == []
 
-    def test_ended_job_static_form_names_commands(self, view, watch, replaced):
+    def test_action_of_ended_job_renews_static_form(self, session, renewed):
+        watch = FakeWatch(RUNNING)
+        view = JobView(watch, session)
+        watch.learn(COMPLETED)
+        act(view, "clone")
+        session.answer("1a2b3c4d-0000-1111")
+        wait_until(lambda: "cloned as 1a2b3c4d" in renewed[-1]["text/html"])
+        view.make_static()
+
+    def test_ended_job_static_form_names_commands(self, view, watch):
         assert "%flare" not in view._mimebundle()["text/html"]
         watch.learn(COMPLETED)
-        assert "%flare download 76b8d043 fetches its results" in replaced[0]["text/html"]
+        assert "%flare download 76b8d043 fetches its results" in view._mimebundle()["text/html"]
 
 
 class TestClicksWhileACellRuns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -15,6 +16,7 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[2]
 WIDGET = "application/vnd.jupyter.widget-view+json"
+EMPTY_PLACE = {"text/plain": "", "text/html": '<div class="flw-place"></div>'}
 
 SCRIPT = """
 import threading
@@ -88,34 +90,67 @@ def execute(kernel):
     return run
 
 
+PERSON = "get_ipython().kernel._allow_stdin = True\n"
+"""Has a notebook that is executed take itself for one that a person works with."""
+
+
+def forms(output):
+    return set(output.data)
+
+
 def test_executed_notebook_keeps_static_form(execute):
-    shown, ended, after = execute("view = show_job(watch)", "watch.end()", "1 + 1")
-    (output,) = shown
-    assert output.data.keys() == {"text/plain", "text/html"}
-    assert output.data["text/plain"] == "hello-numpy 76b8d043  FINISHED:COMPLETED  49 s"
-    assert "FINISHED:COMPLETED" in output.data["text/html"]
+    (place, static), ended, after = execute("view = show_job(watch)", "watch.end()", "1 + 1")
+    assert place.data == EMPTY_PLACE
+    assert forms(static) == {"text/plain", "text/html"}
+    assert static.data["text/plain"] == "hello-numpy 76b8d043  FINISHED:COMPLETED  49 s"
+    assert "FINISHED:COMPLETED" in static.data["text/html"]
     assert ended == []
     assert after[0].data["text/plain"] == "2"
 
 
-def test_until_then_output_has_every_form(execute):
-    ((output,),) = execute("view = show_job(watch)")
-    assert output.data.keys() == {"text/plain", "text/html", WIDGET}
-    assert output.data["text/plain"].startswith("hello-numpy 76b8d043  RUNNING")
-    assert "Snapshot from" in output.data["text/html"]
+def test_static_form_stands_beside_live_view(execute):
+    ((live, static),) = execute("view = show_job(watch)")
+    assert forms(live) == {"text/plain", "text/html", WIDGET}
+    assert {**live.data, **EMPTY_PLACE} == live.data, "whoever cannot draw it shows the job twice"
+    assert forms(static) == {"text/plain", "text/html"}
+    assert static.data["text/plain"].startswith("hello-numpy 76b8d043  RUNNING")
+    # As on GitHub, which removes style sheets: the one has no words, the other has all.
+    bare = [
+        re.sub(r"<style.*?</style>|<[^>]*>", "", output.data["text/html"], flags=re.DOTALL) for output in (live, static)
+    ]
+    assert bare[0].strip() == ""
+    assert "Snapshot from" in bare[1]
+    assert "{" not in bare[1]
+
+
+def test_ended_view_of_person_stays_live_beside_its_end(execute):
+    (live, static), _, (static_id,) = execute(PERSON + "view = show_job(watch)", "watch.end()", "print(view.static_id)")
+    assert forms(live) == {"text/plain", "text/html", WIDGET}
+    assert static.data["text/plain"] == "hello-numpy 76b8d043  FINISHED:COMPLETED  49 s"
+    assert f"flw-drawn-{static_id.text.strip()}" in static.data["text/html"]
+
+
+def test_milestone_renews_static_form_at_once(execute):
+    # Nothing waits for the end of an interval: the first renewal of a view is not too early.
+    (_, static), _ = execute(
+        PERSON + "view = show_job(watch)",
+        "watch.snapshot = replace(watch.snapshot, status='PAUSED')\nwatch.listeners[0](watch.snapshot)",
+    )
+    assert "PAUSED" in static.data["text/html"]
 
 
 def test_every_view_output_becomes_static(execute):
     first, second, third, _ = execute("view = show_job(watch)", "view", "display(view); display(view)", "watch.end()")
     outputs = [*first, *second, *third]
-    assert len(outputs) == 4
-    assert [list(output.data) for output in outputs] == [["text/plain", "text/html"]] * 4
+    assert len(outputs) == 8
+    assert [forms(output) for output in outputs] == [{"text/plain", "text/html"}] * 8
+    assert ["FINISHED:COMPLETED" in output.data["text/plain"] for output in outputs] == [False, True] * 4
 
 
 def test_cell_value_view_is_shown_once(execute):
     once, again = execute("show_job(watch)", "_")
-    assert len(once) == 1
-    assert len(again) == 1
+    assert len(once) == 2
+    assert len(again) == 2
 
 
 def test_ended_job_view_is_displayed_static(execute):
@@ -132,7 +167,7 @@ def test_unreplaceable_output_is_logged_only(execute):
             logging.getLogger("flare_widgets").addHandler(handler)
             def broken(*_, **__):
                 raise RuntimeError("on its way out")
-            view._outputs._handles[0].update = broken
+            view._outputs._places[0].static.update = broken
             watch.end()
         """),
         "[r.getMessage() for r in handler.buffer]",

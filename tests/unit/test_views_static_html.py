@@ -7,10 +7,10 @@ from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
-from drawn_jobs import CASES
+from drawn_jobs import CASES, make_large_job
 
 from flare_widgets.formatting.text import sanitize
-from flare_widgets.monitoring.job.model import SiteDeployment, StatusChange
+from flare_widgets.monitoring.job.model import Point, Series, SiteDeployment, StatusChange
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.monitoring.job.trouble import status_text
 from flare_widgets.views.core.html import template_environment
@@ -119,8 +119,9 @@ def test_is_small_whatever_server_says():
         trouble=huge,
     )
     form = job_html(snapshot, 2.0, BERLIN)
-    assert len(form) < 250_000
-    assert "and 800 more" in Page(form).text
+    assert len(form.encode()) < 60_000
+    assert re.search(r"and \d\d\d more", Page(form).text)
+    assert "Shortened to keep the notebook small" in form
 
 
 def test_times_are_absolute_with_zone():
@@ -231,3 +232,18 @@ def test_style_self_contained_with_dark_mode():
     for colour in re.findall(r"(?:#[0-9a-f]{3,8}|rgba?\([^)]*\))", css):
         theirs = rf"var\(--(jp|md|vscode)-[a-zA-Z0-9-]+, ?{re.escape(colour)}"
         assert re.search(rf"{theirs}|--flw-[a-z0-9-]+: ?{re.escape(colour)}", css), colour
+
+
+@pytest.mark.parametrize(("sites", "rounds", "metrics"), [(2, 5, 1), (6, 200, 12), (40, 1000, 12)])
+def test_notebook_keeps_at_most_60_kb(sites, rounds, metrics):
+    names = ["", *(f"site-{n:03}" for n in range(sites))]
+    series = tuple(
+        Series(f"metric {m}", site, tuple(Point(r, r % 7 + n / 9) for r in range(rounds)))
+        for m in range(metrics)
+        for n, site in enumerate(names)
+    )
+    job = replace(make_large_job(sites, rounds), metrics=series)
+    form = job_html(job, job.facts_at or 0.0, BERLIN)
+    assert len(form.encode()) < 60_000
+    assert "<svg" in form
+    assert "late: train" in form

@@ -27,6 +27,7 @@ from ..job_display import (
     wait_until_all_ended,
     wait_until_ended,
 )
+from ..job_id import JobId
 from ..parsing import verb
 from ..progress import ProgressLine, make_transfer_callback, run_with_progress
 from ..prompt import confirm, show_if_interactive
@@ -60,7 +61,7 @@ def jobs(state: MagicsState, limit: int, name: str | None, id: str | None, oldes
 
 
 @verb(FOLDER_OR_FORM, TOKEN, is_mutating=True)
-def submit(state: MagicsState, folder: str | None, token: str | None) -> str | SubmitForm:
+def submit(state: MagicsState, folder: str | None, token: str | None) -> JobId | SubmitForm:
     """Submit a job folder and return the job's id. Nothing is written into the folder.
 
     Without a folder, show a form: pick a folder, review what will be sent and its problems, then submit.
@@ -70,6 +71,7 @@ def submit(state: MagicsState, folder: str | None, token: str | None) -> str | S
         %flare submit jobs/hello-numpy
         job = %flare submit jobs/hello-numpy
         job = %flare submit "{folder}"      the value of a variable
+        job.wait(), job.status, job.metrics, job.results(), job.abort()
     """
     managed = state.managed_session
     if folder is None:
@@ -78,32 +80,30 @@ def submit(state: MagicsState, folder: str | None, token: str | None) -> str | S
     job_id = managed.session.submit_job(folder, token, progress=make_transfer_callback(progress, "sending"))
     managed.set_last_job(job_id, Path(folder).name)
     progress.finish("sent")
-    return job_id
+    return JobId(job_id, managed, state.results_folder)
 
 
 @verb(
     JOB,
     option("-w", "--wait", action="store_true", help="block until the job ends"),
-    option("-k", "--keep", action="store_true", help="keep the view live after the job has ended"),
     option("--text", action="store_true", help="print one line of text instead of the live view"),
 )
-def monitor(state: MagicsState, job: str | None, wait: bool, keep: bool, text: bool) -> JobView | JobSnapshot:
+def monitor(state: MagicsState, job: str | None, wait: bool, text: bool) -> JobView | JobSnapshot:
     """Follow a job live: rounds, metrics, sites, log. The kernel stays free.
 
     With --wait the cell blocks until the job ends; interrupting it stops only the waiting.
 
-    When the job ends, a static form replaces the view and stays in the saved notebook. With --keep the view stays
-    live, with the log and the actions for an ended job, until the kernel is shut down.
+    When the job has ended, the view stays: hover over the charts, read the log, download, clone or delete. A saved
+    notebook shows its static form.
 
     Examples:
         %flare monitor              the last job
         %flare monitor 76b8         the job whose id starts with 76b8
         %flare monitor hello        the job called hello
-        %flare monitor 76b8 --keep
         end = %flare monitor --wait
         now = %flare monitor --text     the current state in one line
     """
-    return display_job(state, state.session, _watch_job(state, job), wait=wait, stay_live=keep, as_text=text)
+    return display_job(state, state.session, _watch_job(state, job), wait=wait, as_text=text)
 
 
 @verb(
@@ -152,7 +152,7 @@ def meta(state: MagicsState, job: str | None) -> PrettyDict:
 
 
 @verb(JOB, is_mutating=True)
-def clone(state: MagicsState, job: str | None) -> str:
+def clone(state: MagicsState, job: str | None) -> JobId:
     """Resubmit a job and return the id of the new one.
 
     Examples:
@@ -162,7 +162,7 @@ def clone(state: MagicsState, job: str | None) -> str:
     managed = state.managed_session
     job_id = run_with_progress("cloning", managed.session.clone_job, state.find_job_id(job))
     managed.set_last_job(job_id)
-    return job_id
+    return JobId(job_id, managed, state.results_folder)
 
 
 @verb(JOB, YES, is_mutating=True)

@@ -188,9 +188,16 @@ def check(state: MagicsState, kit: str | None, offline: bool, timeout: float) ->
     began = time.monotonic()
     report = api.check_kit(location, not offline, timeout, progress=progress.update)
     progress.finish(f"checked in {format_duration(time.monotonic() - began)}")
-    open_kits = [m.session.kit.root for m in state.manager.sessions.values() if not m.session.closed]
-    is_connected = Path(location).resolve() in [root.resolve() for root in open_kits]
-    return PrettyKitReport.of(report, is_connected)
+    return PrettyKitReport.of(report, _is_connected(state, Path(location)))
+
+
+def _is_connected(state: MagicsState, location: Path) -> bool:
+    """Return whether a session with a kit is open."""
+    open_kits = [managed.session.kit.root for managed in state.manager.sessions.values() if not managed.session.closed]
+    try:
+        return location.resolve() in [root.resolve() for root in open_kits]
+    except OSError:  # the working folder is gone
+        return False
 
 
 def _make_row(managed: ManagedSession, is_current: bool) -> dict[str, Any]:

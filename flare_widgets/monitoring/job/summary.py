@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from ...formatting.reader_time import format_clock_time
 from ...formatting.table import align
-from ...formatting.text import format_clock_time, format_duration, format_number, sanitize
+from ...formatting.text import format_duration, format_number, sanitize
 from .format import (
     job_label,
     metric_place,

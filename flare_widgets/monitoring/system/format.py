@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from ...formatting.live_text import COUNT, LiveText, live
+from ...formatting.reader_time import format_date_time
 from ...formatting.table import align
 from ...formatting.text import SHORT_ID, join_names, sanitize
 from ..job.format import MAX_NAMED, job_label
@@ -144,7 +145,7 @@ def describe_system(snapshot: SystemSnapshot, now: float | None = None) -> str:
     lines = [f"{user}  →  {sanitize(snapshot.address)}  study {sanitize(snapshot.study)}"]
     lines += [f"  ! {words}" for words in problems(snapshot, now)]
     started = snapshot.started_at
-    since = "" if started is None else f"up since {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(started))}"
+    since = "" if started is None else f"up since {format_date_time(started)}"
     rows = [("server", _join_nonempty(server_state(snapshot).text_at(now), since, _version_text(snapshot.version)))]
     for site in snapshot.sites:
         state, seen = site_state(site).text_at(now), last_seen_text(site).text_at(now)

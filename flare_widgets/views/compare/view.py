@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,11 @@ import traitlets
 from markupsafe import Markup
 
 from ...errors import InvalidArgumentError
+from ...formatting.reader_time import format_date_time
 from ...formatting.table import Table
 from ...monitoring import Monitor
 from ..core import svg_chart
-from ..core.html import scoped_style, template_environment
+from ..core.html import fit_to_notebook, scoped_style, template_environment
 from ..core.live_view import LiveView
 from ..job.view import JobSource
 from .view_model import MAX_JOBS, Comparison, best_cells, compare_snapshots, comparison_rows
@@ -29,8 +32,6 @@ class CompareView(LiveView):
     ----------
     watches
         The watches of the jobs; two at least, eight at most.
-    stay_live
-        True if the view stays live when all jobs have ended.
 
     Attributes
     ----------
@@ -64,11 +65,11 @@ class CompareView(LiveView):
     differences = traitlets.List(traitlets.Unicode()).tag(sync=True)
     has_ended = traitlets.Bool().tag(sync=True)
 
-    def __init__(self, watches: Sequence[JobSource], *, stay_live: bool = False) -> None:
+    def __init__(self, watches: Sequence[JobSource]) -> None:
         if not 2 <= len(watches) <= MAX_JOBS:
             raise InvalidArgumentError(f"give two to {MAX_JOBS} jobs to compare, not {len(watches)}")
         self._watches = tuple(watches)
-        self._stay_live = stay_live
+        self._unsubscribe: list[Callable[[], None]] = []
         super().__init__()
         self._unsubscribe = [watch.subscribe(lambda _: self._request_update()) for watch in watches]
         self._update_or_finish()
@@ -94,13 +95,22 @@ class CompareView(LiveView):
         comparison = self._comparison()
         return {"text/plain": comparison_text(comparison), "text/html": comparison_html(comparison, time.time())}
 
+    def _facts(self) -> object:
+        return [replace(watch.snapshot, facts_at=None) for watch in self._watches]
+
+    def _milestone(self) -> object:
+        return [watch.snapshot.status for watch in self._watches]
+
     def _is_finished(self) -> bool:
-        return not self._stay_live and self._have_all_ended()
+        return self._have_all_ended()
+
+    def _is_of_lasting_use(self) -> bool:
+        return True
 
     def _have_all_ended(self) -> bool:
         return all(watch.done for watch in self._watches)
 
-    def _dispose(self) -> None:
+    def _unfollow(self) -> None:
         for unsubscribe in self._unsubscribe:
             unsubscribe()
 
@@ -156,8 +166,14 @@ def comparison_text(comparison: Comparison) -> str:
 
 def comparison_html(comparison: Comparison, now: float) -> str:
     """Return jobs side by side as HTML for a saved notebook, with a chart of each metric."""
+    return fit_to_notebook(lambda share: _render(comparison, now, share))
+
+
+def _render(comparison: Comparison, now: float, share: float) -> str:
     root, style = scoped_style("compare-static.css")
     headings, rows = comparison_rows(comparison)
+    shown = comparison.metrics[: ceil(len(comparison.metrics) * share)]
+    left_out = len(comparison.metrics) - len(shown)
     return (
         template_environment()
         .get_template("compare.html.j2")
@@ -168,9 +184,9 @@ def comparison_html(comparison: Comparison, now: float) -> str:
             rows=rows,
             troubles=_troubles(comparison),
             best_cells=best_cells(comparison),
-            notes=_notes(comparison),
-            charts=[_render_chart(comparison, metric) for metric in comparison.metrics],
-            made_at=time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now)),
+            notes=_notes(comparison) + ([f"The live view has {left_out} more charts."] if left_out else []),
+            charts=[_render_chart(comparison, metric) for metric in shown],
+            made_at=format_date_time(now),
         )
     )
 

@@ -79,6 +79,9 @@ class ConfirmationView(LiveView):
         ]
         return {"text/plain": f"{self.question} {answer}", "text/html": _confirmation_html(self.question, answer)}
 
+    def _facts(self) -> object:
+        return self.answer
+
     def _on_message(self, widget: Any, content: Any, buffers: Any) -> None:
         self._displayed.set()
         super()._on_message(widget, content, buffers)

@@ -4,34 +4,49 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, tzinfo
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
 
+from ...formatting.reader_time import to_reader_time, utc_offset, zone_name
+
 _HERE = Path(__file__).parents[1]
+
+MAX_FORM_BYTES = 58_000
+"""Size of a static form: a notebook keeps one for each view, and is sent and compared as a whole."""
+_SHARES = (1.0, 0.75, 0.5, 0.25, 0.1, 0.03)
 
 
 class TimeFormatter:
     """The formatter of the times of one form: the day and the zone are shown once where they are the same for all.
 
+    Parameters
+    ----------
+    timestamps
+        All times of the form.
+    zone
+        The time zone; the reader's if not given.
+
     Attributes
     ----------
     common
-        The common part of all times, such as ``2026-11-23 (UTC+01:00)``; empty if there is none.
+        The common part of all times, such as ``2026-11-23 (Europe/Berlin, UTC+01:00)``; empty if there is none.
     """
 
     def __init__(self, timestamps: Iterable[float], zone: tzinfo | None) -> None:
         self._zone = zone
         known = [when for when in map(self._to_local, timestamps) if when is not None]
         days = {f"{when:%Y-%m-%d}" for when in known}
-        offsets = {_format_utc_offset(when) for when in known}
+        offsets = {utc_offset(when) for when in known}
+        zones = {zone_name(when) for when in known} | offsets
         self._is_one_day = len(days) == 1
         self._is_one_offset = len(offsets) == 1
-        shared = days if self._is_one_day else set()
-        self.common = " ".join([*shared, *({f"({o})" for o in offsets} if self._is_one_offset else ())])
+        shared = [*days] if self._is_one_day else []
+        named = sorted(zones if self._is_one_offset else zones - offsets)
+        self.common = " ".join([*shared, *([f"({', '.join(named)})"] if named else [])])
 
     def format(self, at: float) -> dict[str, str]:
         """Return a time as display text (``text``) and for machines (``iso``)."""
@@ -40,19 +55,29 @@ class TimeFormatter:
             return {"text": "at an impossible time", "iso": ""}
         text = f"{when:%H:%M:%S}" if self._is_one_day else f"{when:%Y-%m-%d %H:%M:%S}"
         if not self._is_one_offset:
-            text += f" ({_format_utc_offset(when)})"
+            text += f" ({utc_offset(when)})"
         return {"text": text, "iso": when.isoformat(timespec="seconds")}
 
     def _to_local(self, at: float) -> datetime | None:
         try:
-            return datetime.fromtimestamp(at, self._zone).astimezone(self._zone)
+            return to_reader_time(at, self._zone)
         except (ValueError, OverflowError, OSError):
             return None
 
 
-def _format_utc_offset(when: datetime) -> str:
-    text = when.strftime("%z")
-    return f"UTC{text[:3]}:{text[3:5]}"
+def fit_to_notebook(render: Callable[[float], str]) -> str:
+    """Return a form that is small enough to be saved with a notebook; a large one is shortened.
+
+    Parameters
+    ----------
+    render
+        Returns the form with a share of what it lists: 1 for all, less for a part of each long list.
+    """
+    for share in _SHARES:
+        form = render(share)
+        if len(form.encode("utf-8", "replace")) <= MAX_FORM_BYTES:
+            break
+    return form
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""The base class of live views: they follow an object, and leave their static form when it is over."""
+"""The base class of live views: they follow an object, and leave their static form in the saved notebook."""
 
 from __future__ import annotations
 
@@ -11,42 +11,60 @@ from typing import Any, NoReturn, SupportsIndex
 import anywidget
 import traitlets
 
+from ...formatting.reader_time import reader_zone, set_reader_zone
 from ...monitoring.watch import refuse_copy
-from .output_handles import OutputHandles
+from .output_handles import LiveData, OutputHandles, Placeholder, is_headless
+from .static_form import new_static_id
 from .throttle import Throttle
 
 _MAX_MESSAGES_PER_S = 20
 """The most messages a second of one view; Jupyter drops messages silently when a kernel floods it."""
+_RENEWAL_INTERVAL_S = 10.0
+"""Seconds between two renewals of a static form: each marks the notebook as changed, and is saved with it."""
+_SOON_S = 0.5
+"""Seconds between two of them at milestones, such as rounds."""
 
 
 class LiveView(anywidget.AnyWidget):
     """A view that follows an object.
 
     It is independent of the threads of its source: the source may change in any thread, at any rate. It
-    sends only changes, at most 20 times a second, and prints nothing. When the source is over, and when the
-    kernel ends, every output that shows it is replaced by the static form, so that a saved notebook still shows it.
+    sends only changes, at most 20 times a second, and prints nothing. Beside it stands its static form,
+    which is renewed now and then, so that a saved notebook shows it whatever becomes of the kernel. When
+    the source is over, and when the kernel ends, only the static form remains; a view that is of use even then
+    stays live as long as the kernel.
 
     A subclass sets its attributes, then calls ``super().__init__()``, and provides its content by `_state` and
-    `_mimebundle`. It calls `_request_update` (from any thread) on a change, and `make_static` after the last one.
+    `_mimebundle`. It calls `_request_update` (from any thread) on each change.
 
     Attributes
     ----------
     sent_at : float
         This machine's clock when the state was sent, for a browser whose clock differs.
+    static_id : str
+        The id by which a front end marks the view as drawn, see :mod:`.static_form`.
     """
 
     _max_messages_per_s = _MAX_MESSAGES_PER_S
     """A lower limit for a view that sends other messages too."""
 
     sent_at = traitlets.Float().tag(sync=True)
+    static_id = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, **traits: Any) -> None:
         # Traits are set from the monitor's thread, a timer's, and those that handle clicks and answers.
         self._state_lock = threading.RLock()
         self._static_lock = threading.RLock()
-        self._outputs = OutputHandles()
+        self._renewal_lock = threading.Lock()
+        static_id = new_static_id()
+        self._outputs = OutputHandles(static_id)
         self._is_static = False
-        super().__init__(sent_at=time.time(), **self._state(), **traits)
+        self._is_settled = False
+        self._was_drawn = False
+        self._shown: tuple[object, object] = (None, None)
+        self._renew_later = Throttle(self._renew_static_form, _RENEWAL_INTERVAL_S)
+        self._renew_soon = Throttle(self._renew_static_form, _SOON_S)
+        super().__init__(sent_at=time.time(), static_id=static_id, **self._state(), **traits)
         self.on_msg(self._on_message)
         self._throttle = Throttle(self._send_update, 1 / self._max_messages_per_s)
         # When the kernel is shut down, there is still time to leave the static form.
@@ -63,13 +81,19 @@ class LiveView(anywidget.AnyWidget):
 
     def show(self) -> None:
         """Show the view in the current cell; in a terminal, print its text."""
-        self._outputs.show(*self._repr_mimebundle_(), is_returned=True)
+        self._show(is_returned=True)
+
+    def show_in(self, placeholder: Placeholder) -> None:
+        """Show the view in place of a placeholder, or of the view that is shown there."""
+        self._shown = self._content()
+        placeholder.fill(self._outputs, self._mimebundle(), self._live_data())
 
     def make_static(self) -> None:
         """Stop following and replace the live view by the static form of its last state.
 
-        Happens automatically when there is nothing more to follow, and when the kernel is shut down. It may be called
-        from any thread, and more than once; when it returns, the static form is in place.
+        Happens automatically when the kernel is shut down, and when there is nothing more to follow, unless
+        the view is still of use then. It may be called from any thread, and more than once; when it returns, the
+        static form is in place.
         """
         with self._static_lock:
             if self._is_static:
@@ -77,7 +101,10 @@ class LiveView(anywidget.AnyWidget):
             with self._state_lock:
                 self._is_static = True
                 self._send_state()
-            self._throttle.close()
+            for throttle in (self._throttle, self._renew_later, self._renew_soon):
+                throttle.close()
+            if not self._is_settled:
+                self._unfollow()
             self._dispose()
             atexit.unregister(self.make_static)
             self._outputs.replace(self._mimebundle())
@@ -92,9 +119,24 @@ class LiveView(anywidget.AnyWidget):
         """Return the static forms by MIME type: ``text/plain`` and ``text/html``."""
         raise NotImplementedError
 
+    def _facts(self) -> object:
+        """Return what the static form shows, without its age: when it has changed, the form is renewed."""
+        return self._state()
+
+    def _milestone(self) -> object:
+        """Return a part of the facts whose change should be in the static form soon."""
+        return None
+
     def _is_finished(self) -> bool:
         """Return whether there is nothing more to follow."""
         return False
+
+    def _is_of_lasting_use(self) -> bool:
+        """Return whether the live view is of use when there is nothing more to follow."""
+        return False
+
+    def _unfollow(self) -> None:
+        """Stop following the source; called once, when there is nothing more to follow, or before `_dispose`."""
 
     def _dispose(self) -> None:
         """Release the view's resources; called once, by :meth:`make_static`."""
@@ -121,21 +163,61 @@ class LiveView(anywidget.AnyWidget):
     # -- internals -----------------------------------------------------------------------------------------
 
     def _update_or_finish(self) -> None:
-        # The last update is not throttled: callers that wait for the end must find the static form in place. In
-        # a notebook that is executed headlessly, messages after the cell's end are lost.
-        if self._is_finished():
-            self.make_static()
-        else:
+        if not self._is_finished() or self._is_settled:
             self._throttle.request()
+        # A notebook that is executed without a person has no use for a live view.
+        elif self._is_of_lasting_use() and (self._was_drawn or not self._outputs.is_headless):
+            self._settle()
+        else:
+            self.make_static()
+
+    def _settle(self) -> None:
+        """Bring the live view and its static form to their last state."""
+        # Not throttled: callers that wait for the end must find both in place. In a notebook that is executed
+        # headlessly, messages after the cell's end are lost.
+        with self._static_lock:
+            if self._is_settled or self._is_static:
+                return
+            with self._state_lock:
+                self._send_state()
+            self._renew_static_form()
+            self._is_settled = True
+            self._unfollow()
 
     def _send_update(self) -> None:
         with self._state_lock:
-            if not self._is_static:
-                self._send_state()
+            if self._is_static:
+                return
+            self._send_state()
+        self._request_renewal()
+
+    def _request_renewal(self) -> None:
+        if not self._outputs.are_shown:
+            return
+        (urgent, facts), (urgent_before, facts_before) = self._content(), self._shown
+        if urgent != urgent_before:
+            self._renew_soon.request()
+        elif facts != facts_before:
+            self._renew_later.request()
+
+    def _renew_static_form(self) -> None:
+        with self._renewal_lock:
+            # Before the form is made: a change meanwhile makes another one.
+            content = self._content()
+            if not self._is_static and self._outputs.are_shown and content != self._shown:
+                self._shown = content
+                self._outputs.renew(self._mimebundle())
+
+    def _content(self) -> tuple[object, object]:
+        """Return what the static form shows: what should be in it soon, and all of it."""
+        return (self._milestone(), reader_zone()), self._facts()
 
     def _on_message(self, _: Any, content: Any, __: Any) -> None:
+        self._was_drawn = True
         kind = content.get("kind") if isinstance(content, dict) else None
         if kind == "clock":
+            set_reader_zone(content.get("zone"))
+            self._request_renewal()
             self.send({"kind": "clock", "now": time.time()})
         elif isinstance(kind, str):
             self._handle_message(content)
@@ -143,16 +225,28 @@ class LiveView(anywidget.AnyWidget):
     def __repr__(self) -> str:
         return self._mimebundle()["text/plain"]
 
+    def _show(self, *, is_returned: bool = False) -> None:
+        if self._is_settled and not self._was_drawn and is_headless():
+            self.make_static()
+        if not self._outputs.are_shown:
+            self._shown = self._content()
+        self._outputs.show(self._mimebundle(), self._live_data(), is_returned=is_returned)
+
+    def _live_data(self, **kwargs: Any) -> LiveData | None:
+        """Return the live form; None if it adds nothing to the static one."""
+        if self._is_static or self.comm is None:
+            return None
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
+        return LiveData(data, metadata)
+
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        # The live view outranks the other forms where it can be drawn, so it is omitted if it adds nothing.
-        live = None if self._is_static or self.comm is None else super()._repr_mimebundle_(**kwargs)
-        data, metadata = live or ({}, {})
-        return {**data, **self._mimebundle()}, metadata
+        live = self._live_data(**kwargs) or LiveData({}, {})
+        return {**live.data, **self._mimebundle()}, live.metadata
 
     def _ipython_display_(self) -> None:
-        # IPython would show the bundle too, but in an output that could not be made static at the end.
+        # IPython would show the bundle, in one output: without its kernel, JupyterLab would show an error there.
         if not self._outputs.was_already_shown():
-            self._outputs.show(*self._repr_mimebundle_())
+            self._show()
 
     @traitlets.observe("comm")
     def _enable_messages_during_cell(self, change: dict[str, Any]) -> None:

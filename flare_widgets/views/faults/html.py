@@ -28,7 +28,7 @@ def faults_html(
     ended
         True if the federation has ended.
     zone
-        The time zone of the times; this machine's if not given.
+        The time zone of the times; the reader's if not given.
     """
     times = TimeFormatter([row["since"] for row in rows] + ([] if ended else [now]), zone)
     root, style = scoped_style("faults-static.css")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 import traitlets
 
+from ...formatting.reader_time import format_date_time
 from ...formatting.table import align
 from ...formatting.text import format_duration, sanitize
 from ..core.actions import Action, Actions
@@ -132,6 +132,9 @@ class FaultsView(LiveView):
             "text/html": faults_html(self._board.title, [row.to_json() for row in self._last_rows], time.time(), ended),
         }
 
+    def _facts(self) -> object:
+        return self._last_rows
+
     def _is_finished(self) -> bool:
         return not self._board.rows()
 
@@ -179,7 +182,7 @@ class FaultsView(LiveView):
             for r in self._last_rows
         ]
         head = describe(self._board.title, self._board.rows())
-        return "\n".join([f"{head} ({datetime.fromtimestamp(now).astimezone():%H:%M:%S})", *align(rows, indent="  ")])
+        return "\n".join([f"{head} ({format_date_time(now)})", *align(rows, indent="  ")])
 
 
 def describe(title: str, rows: Sequence[ProcessRow]) -> str:

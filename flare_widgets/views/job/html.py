@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import tzinfo
-from typing import Any
+from math import ceil
+from typing import Any, TypeVar
 
 from ...formatting.text import sanitize
 from ...monitoring.job.model import Results
 from ...monitoring.job.snapshot import JobSnapshot
-from ..core.html import TimeFormatter, scoped_style, template_environment
-from .events import build_events
+from ..core.html import TimeFormatter, fit_to_notebook, scoped_style, template_environment
+from .events import MAX_EVENTS, build_events
 from .matrix import CELL_STATES, STATIC_LIMITS, Matrix
 from .metrics import MAX_OPEN_CHARTS, build_charts, describe_hidden_metrics
 from .tables import build_evaluation_tables, build_statistics_table
@@ -22,6 +24,11 @@ _DEPLOYMENT_GLYPHS = {"waiting": "○", "deployed": "✓", "failed": "✕"}
 _EVENT_GLYPHS = {"workflow": "·", "warning": "!", "error": "✕"}
 _MAX_SITES = 200
 _MAX_STRETCHES_IN_WORDS = 8
+# Of a form that is shortened, the number of charts, of their lines, of the points of each, and of cells of its tables.
+_MAX_CHARTS, _MAX_LINES, _MAX_POINTS, _MAX_EVALUATIONS = 12, 12, 100, 200
+_SHORTENED = "Shortened to keep the notebook small: the live view shows all of it."
+
+P = TypeVar("P")
 
 
 def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, notes: Iterable[str] = ()) -> str:
@@ -37,10 +44,19 @@ def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, note
     now
         The time the form is made, in seconds since the epoch: the age of the data is relative to it.
     zone
-        The time zone of the times; this machine's if not given.
+        The time zone of the times; the reader's if not given.
     notes
         Additional sentences: the actions performed on the job, and the possible ones.
     """
+    notes = [sanitize(note, 500) for note in notes]
+    return fit_to_notebook(lambda share: _render(snapshot, now, zone, notes, share))
+
+
+def _render(snapshot: JobSnapshot, now: float, zone: tzinfo | None, notes: list[str], share: float) -> str:
+    if share < 1:
+        snapshot = _shorten(snapshot, share)
+        notes = [*notes, _SHORTENED]
+    max_sites = ceil(_MAX_SITES * share)
     job = build_view_model(snapshot, now, STATIC_LIMITS)
     # A static form of a job that has not ended shows times as of the server's last answer: the time at which the
     # form was made says nothing about the job.
@@ -65,10 +81,10 @@ def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, note
             troubles=troubles,
             elapsed=job.elapsed.text_at(seen),
             steps=[(step, None if step.at is None else times.format(step.at)) for step in job.steps],
-            sites=[(site, _DEPLOYMENT_GLYPHS[site.state]) for site in job.sites[:_MAX_SITES]],
-            more_sites=max(0, len(job.sites) - _MAX_SITES),
+            sites=[(site, _DEPLOYMENT_GLYPHS[site.state]) for site in job.sites[:max_sites]],
+            more_sites=max(0, len(job.sites) - max_sites),
             progress=None if job.progress is None else _progress_context(job.progress, seen),
-            matrix=None if job.matrix is None else _matrix_context(job.matrix, seen),
+            matrix=None if job.matrix is None else _matrix_context(_shorten_matrix(job.matrix, share), seen),
             details=[(detail.term, detail.text.text_at(seen)) for detail in job.details],
             charts=build_charts(snapshot, snapshot.step_metrics),
             max_open_charts=MAX_OPEN_CHARTS,
@@ -80,7 +96,7 @@ def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, note
             updated_at=None if job.updated_at is None else times.format(job.updated_at),
             made_at=times.format(now),
             common=times.common,
-            notes=[sanitize(note, 500) for note in notes],
+            notes=notes,
         )
     )
 
@@ -88,6 +104,47 @@ def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, note
 def _progress_context(progress: JobProgress, as_of: float) -> dict[str, Any]:
     percent = None if progress.fraction is None else int(100 * progress.fraction)
     return {"text": progress.text, "percent": percent, "time_left": progress.time_left.text_at(as_of)}
+
+
+def _shorten(snapshot: JobSnapshot, share: float) -> JobSnapshot:
+    """Return a snapshot with fewer lines in its charts, fewer points in each, and fewer events."""
+    lines = list(dict.fromkeys(series.site for series in snapshot.metrics))[: ceil(_MAX_LINES * share)]
+    names = list(dict.fromkeys((series.workflow, series.name) for series in snapshot.metrics))
+    shown = names[: ceil(_MAX_CHARTS * share)]
+    metrics = tuple(
+        replace(series, points=_thin(series.points, share))
+        for series in snapshot.metrics
+        if series.site in lines and (series.workflow, series.name) in shown
+    )
+    by_step = snapshot.step_metrics[: ceil(_MAX_CHARTS * share)]
+    scalars = tuple(replace(each, points=_thin(each.points, share)) for each in by_step)
+    results = snapshot.results
+    if results is not None:
+        results = replace(
+            results,
+            scalars=scalars,
+            evaluations=results.evaluations[: ceil(_MAX_EVALUATIONS * share)],
+            statistics=Results().statistics if share < 0.5 else results.statistics,
+        )
+    events = snapshot.events[len(snapshot.events) - ceil(MAX_EVENTS * share) :]
+    live_scalars = scalars if results is None else ()
+    return replace(snapshot, metrics=metrics, live_scalars=live_scalars, results=results, events=events)
+
+
+def _shorten_matrix(matrix: Matrix, share: float) -> Matrix:
+    """Return a matrix with fewer rows: those in trouble come first."""
+    count = ceil(len(matrix.rows) * share)
+    if count == len(matrix.rows):
+        return matrix
+    rows = sorted(matrix.rows, key=lambda row: not {"f", "l"} & set(row.cells))[:count]
+    left_out = f"and {len(matrix.rows) - count} more rows"
+    return replace(matrix, rows=tuple(rows), rest="; ".join(filter(None, [left_out, matrix.rest])))
+
+
+def _thin(points: tuple[P, ...], share: float) -> tuple[P, ...]:
+    """Return every n-th point, with the last one."""
+    stride = ceil(len(points) / ceil(_MAX_POINTS * share))
+    return points[::-1][::stride][::-1] if points else points
 
 
 def _matrix_context(matrix: Matrix, as_of: float) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -79,8 +79,9 @@ class JobReport:
 class JobView(LiveView):
     """One job, drawn live wherever it is displayed.
 
-    When its watch ends (that is, when the job has ended and all available data was fetched), or :meth:`make_static` is
-    called, every output that shows the view is replaced by the static form, so that a saved notebook still shows it.
+    When the job has ended and all available data was fetched, the view stays live, with the actions for an ended
+    job, until :meth:`make_static` is called or the kernel ends. It costs nothing then: nothing is polled. If the
+    watch ends before the job, the view becomes static.
 
     Parameters
     ----------
@@ -90,9 +91,6 @@ class JobView(LiveView):
         The session for aborting, cloning, downloading and deleting the job; without one, no actions are offered.
     folder
         The folder for downloads; ``results`` in the working folder if not given.
-    stay_live
-        True if the view stays live when its watch ends, with the actions for an ended job, until :meth:`make_static`
-        is called or the kernel is shut down. A kernel that is killed leaves nothing in its place.
 
     Attributes
     ----------
@@ -126,12 +124,9 @@ class JobView(LiveView):
     actions: traitlets.List[Any] = traitlets.List().tag(sync=True)
     has_log = traitlets.Bool().tag(sync=True)
 
-    def __init__(
-        self, watch: JobSource, session: JobSession | None = None, *, folder: str | None = None, stay_live: bool = False
-    ) -> None:
+    def __init__(self, watch: JobSource, session: JobSession | None = None, *, folder: str | None = None) -> None:
         self._watch = watch
         self._metrics_json, self._tables_json = MetricsJsonCache(), TablesJsonCache()
-        self._stay_live = stay_live
         self._actions: JobActions | None = None
         self._log_feed: LogFeed | None = None
         if session is not None:
@@ -143,10 +138,10 @@ class JobView(LiveView):
         self._unsubscribe = unsubscribe
         # The job may have changed between the first snapshot and the subscription.
         if self._is_finished():
-            self.make_static()
+            self._update_or_finish()
         else:
             self._send_update()
-        if self._is_static:
+        if self._is_finished():
             unsubscribe()
 
     def __repr__(self) -> str:
@@ -184,11 +179,23 @@ class JobView(LiveView):
         short = self._watch.job_id[:SHORT_ID]
         return [*notes, f"%flare download {short} fetches its results, %flare logs {short} shows its logs."]
 
+    def _facts(self) -> object:
+        return replace(self._watch.snapshot, facts_at=None), self._notes()
+
+    def _milestone(self) -> object:
+        report = JobReport.from_traits({"view_model": self.view_model, "label": self.label})
+        return report and report.change_key
+
     def _is_finished(self) -> bool:
-        return self._watch.done and not self._stay_live
+        return self._watch.done
+
+    def _is_of_lasting_use(self) -> bool:
+        return self._watch.snapshot.ended
+
+    def _unfollow(self) -> None:
+        self._unsubscribe()
 
     def _dispose(self) -> None:
-        self._unsubscribe()
         if self._log_feed is not None:
             self._log_feed.close()
 

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from math import ceil
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,13 +17,15 @@ from ...api import Session, commands, permissions
 from ...api.saved_results import SavedResult, save_result
 from ...errors import InvalidArgumentError
 from ...formatting.jobs import job_table
-from ...formatting.table import Table
+from ...formatting.reader_time import format_date_time, to_reader_time
+from ...formatting.table import MAX_ROWS, Table
 from ...formatting.text import sanitize
 from ...monitoring.job.format import job_label
 from ...monitoring.job.trouble import LOST
 from ...monitoring.job.updates import NOT_MONITORED
 from ...monitoring.job_list.watch import JobsSnapshot, JobsWatch, ListedJob
 from ..core.actions import Action, ActionContext, Actions
+from ..core.html import fit_to_notebook
 from ..core.live_view import LiveView
 from ..core.row_sync import RowSync
 from ..core.visibility import VisibilityTracker
@@ -160,13 +162,23 @@ class JobsView(LiveView):
 
     def _mimebundle(self) -> dict[str, str]:
         snapshot = self._watch.snapshot
-        table = jobs_table(snapshot)
-        data = {"text/plain": table.to_text(), "text/html": table.to_html()}
+        data = {
+            "text/plain": jobs_table(snapshot).to_text(),
+            "text/html": fit_to_notebook(lambda share: jobs_table(snapshot, ceil(MAX_ROWS * share)).to_html()),
+        }
         below = self._nested
         if below is None:
             return data
         also = below[0]._mimebundle()
         return {kind: text + ("\n\n" if kind == "text/plain" else "") + also[kind] for kind, text in data.items()}
+
+    def _facts(self) -> object:
+        snapshot, below = self._watch.snapshot, self._nested
+        return snapshot.jobs, snapshot.trouble, None if below is None else below[0]._facts()
+
+    def _milestone(self) -> object:
+        below = self._nested
+        return [job.status for job in self._watch.snapshot.jobs], None if below is None else below[0]._milestone()
 
     def _is_finished(self) -> bool:
         return self._watch.done
@@ -330,10 +342,10 @@ class JobsView(LiveView):
         return ", ".join(job_label(names.get(job_id, ""), job_id) for job_id in job_ids)
 
 
-def jobs_table(snapshot: JobsSnapshot) -> Table:
-    """Return the jobs as a table for a saved notebook: the newest 200, and a summary line."""
+def jobs_table(snapshot: JobsSnapshot, max_rows: int = MAX_ROWS) -> Table:
+    """Return the jobs as a table for a saved notebook: the newest ones, and a summary line."""
     nothing = [NO_JOBS_TEXT] if snapshot.facts_at is not None and not snapshot.jobs else []
-    return job_table(_table_rows(snapshot), *nothing, _caption(snapshot))
+    return job_table(_table_rows(snapshot), *nothing, _caption(snapshot), max_rows=max_rows)
 
 
 def _caption(snapshot: JobsSnapshot) -> str:
@@ -343,9 +355,8 @@ def _caption(snapshot: JobsSnapshot) -> str:
     trouble = sanitize(snapshot.trouble)
     if snapshot.facts_at is None:
         return trouble or "the server has not answered yet"
-    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(snapshot.facts_at))
     jobs = f"{total} {'job' if total == 1 else 'jobs'}{f' ({words})' if words else ''}"
-    said = f"{jobs}, as of {when}; %flare jobs asks again"
+    said = f"{jobs}, as of {format_date_time(snapshot.facts_at)}; %flare jobs asks again"
     return f"{trouble}; {said}" if trouble else said
 
 
@@ -372,7 +383,7 @@ def _duration(job: ListedJob, now: float | None) -> float | None:
 
 def _format_local_time(at: float | None) -> str:
     try:
-        return "" if at is None else datetime.fromtimestamp(at).isoformat(" ", "seconds")
+        return "" if at is None else f"{to_reader_time(at):%Y-%m-%d %H:%M:%S}"
     except (ValueError, OverflowError, OSError):
         return ""
 

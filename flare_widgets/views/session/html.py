@@ -32,7 +32,7 @@ def sessions_html(
     now
         The time the form is made, in seconds since the epoch.
     zone
-        The time zone of the times; this machine's if not given.
+        The time zone of the times; the reader's if not given.
     show_names
         True to show their names.
     empty_text

@@ -96,6 +96,9 @@ class SessionBadge(_SessionsView):
         model, now = SessionViewModel.of(self._session), time.time()
         return {"text/plain": model.describe(now), "text/html": sessions_html([model], "", now)}
 
+    def _facts(self) -> object:
+        return SessionViewModel.of(self._session)
+
     def _is_finished(self) -> bool:
         return self._session.closed
 
@@ -150,6 +153,9 @@ class SessionSwitcher(_SessionsView):
             "text/plain": "\n".join(lines) or self.empty_text,
             "text/html": sessions_html(found, current, now, show_names=True, empty_text=self.empty_text),
         }
+
+    def _facts(self) -> object:
+        return self._view_models(), str(self._manager.current)
 
     def _handle_message(self, message: dict[str, Any]) -> None:
         if self._is_static:

@@ -38,7 +38,7 @@ def submit_html(
     now
         The time the form is made, in seconds since the epoch.
     zone
-        The time zone of the times; this machine's if not given.
+        The time zone of the times; the reader's if not given.
     trouble
         A sentence if the session has no connection.
     """

@@ -146,21 +146,18 @@ class SubmitForm(LiveView):
             ),
         }
 
+    def _facts(self) -> object:
+        return self._job_folder, self._connected_sites, self._submitted_jobs
+
     def _is_finished(self) -> bool:
         return self._session.closed and not self._actions.is_busy("submit")
 
     def _dispose(self) -> None:
         self._unsubscribe()
 
-    def show(self) -> None:
-        """Show the form in the current cell, with a placeholder for jobs below; in a terminal, print its text."""
-        super().show()
+    def _show(self, *, is_returned: bool = False) -> None:
+        super()._show(is_returned=is_returned)
         self._placeholder.show()
-
-    def _ipython_display_(self) -> None:
-        if not self._outputs.was_already_shown():
-            self._outputs.show(*self._repr_mimebundle_())
-            self._placeholder.show()
 
     # -- actions -------------------------------------------------------------------------------------------
 
@@ -244,7 +241,7 @@ class SubmitForm(LiveView):
         try:
             view = self._make_job_view(job_id)
             if view is not None:
-                self._placeholder.fill(view._outputs, *view._repr_mimebundle_())
+                view.show_in(self._placeholder)
         except Exception:
             # The job is submitted, even if its view fails.
             log.exception("the view of job %s could not be shown", job_id)

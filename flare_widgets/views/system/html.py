@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import tzinfo
+from math import ceil
 from typing import Any
 
 from ...formatting.live_text import SEVERITY_GLYPHS
 from ...formatting.text import sanitize
 from ...monitoring.system.snapshot import SystemSnapshot
-from ..core.html import TimeFormatter, scoped_style, template_environment
+from ..core.html import TimeFormatter, fit_to_notebook, scoped_style, template_environment
 from .view_model import Row, build_view_model
 
 _MAX_ROWS = 200
@@ -31,10 +32,14 @@ def system_html(
     now
         The time the form is made, in seconds since the epoch: ages are relative to the last answer before it.
     zone
-        The time zone of the times; this machine's if not given.
+        The time zone of the times; the reader's if not given.
     outcomes
         The results of the user's actions, in words.
     """
+    return fit_to_notebook(lambda share: _render(snapshot, now, zone, outcomes, ceil(_MAX_ROWS * share)))
+
+
+def _render(snapshot: SystemSnapshot, now: float, zone: tzinfo | None, outcomes: Sequence[str], max_rows: int) -> str:
     # A static form shows the state at the server's last answer: the time it was made says nothing about the sites.
     seen = now if snapshot.facts_at is None else snapshot.facts_at
     moments = [now, snapshot.facts_at, snapshot.started_at, *(site.since for site in snapshot.sites)]
@@ -55,9 +60,9 @@ def system_html(
             troubles=[text for problem in system.problems if (text := problem.text_at(seen))],
             rows=[
                 _row(server, now if snapshot.trouble else seen, times),
-                *(_row(site, seen, times) for site in sites[:_MAX_ROWS]),
+                *(_row(site, seen, times) for site in sites[:max_rows]),
             ],
-            more=max(0, len(sites) - _MAX_ROWS),
+            more=max(0, len(sites) - max_rows),
             outcomes=[sanitize(words, 500) for words in outcomes],
             updated_at=None if system.updated_at is None else times.format(system.updated_at),
             made_at=times.format(now),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -150,6 +151,12 @@ class SystemView(LiveView):
             "text/plain": "\n".join([describe_system(snapshot, now), *(f"  {words}" for words in outcomes)]),
             "text/html": system_html(snapshot, now, outcomes=outcomes),
         }
+
+    def _facts(self) -> object:
+        snapshot = self._watch.snapshot
+        sites = tuple(replace(site, last_seen=None) for site in snapshot.sites)
+        outcomes = [] if self._actions is None else self._actions.outcomes
+        return replace(snapshot, facts_at=None, details_at=None, sites=sites), outcomes
 
     def _is_finished(self) -> bool:
         # After a server shutdown, the user wants to see its result.

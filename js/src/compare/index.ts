@@ -119,6 +119,7 @@ function render({ model, el }: RenderContext): () => void {
   choice.addEventListener("change", draw);
   const kernel = createKernelBanner(
     model,
+    el,
     element,
     () => {},
     () => !traits.get("has_ended"),

@@ -30,7 +30,7 @@ export default themed({
     const enable = (on: boolean): void => {
       confirm.disabled = cancel.disabled = !on;
     };
-    const kernel = createKernelBanner(model, element, () => enable(!kernel.hasEnded));
+    const kernel = createKernelBanner(model, el, element, () => enable(!kernel.hasEnded));
     const answer = (agreed: boolean): void => {
       enable(false);
       traits.send({ kind: "answer", is_confirmed: agreed });
@@ -45,8 +45,6 @@ export default themed({
     el.append(element);
     // As the kernel's own prompt does, so that whoever ran the cell by keyboard can answer. Enter alone is harmless.
     requestAnimationFrame(() => cancel.focus({ preventScroll: true }));
-    // Receiving this while the cell runs tells the kernel that answers can reach it.
-    traits.send({ kind: "clock" });
     return () => {
       kernel.dispose();
       element.remove();

@@ -84,7 +84,7 @@ it.each(Object.entries(VIEWS))("the %s view reports a lost kernel and recovers",
 
   vi.advanceTimersByTime((QUIET_S + TIMEOUT_S + 1) * 1000);
   await Promise.resolve();
-  expect(model.sent).toContainEqual({ kind: "clock" });
+  expect(model.sent).toContainEqual(expect.objectContaining({ kind: "clock" }));
   expect(line?.textContent).toBe("!No answer from the kernel (busy or stopped)");
   if (view.button) expect(grey()).toBe(false); // it may yet hear
 
@@ -111,7 +111,7 @@ it.each(Object.entries(VIEWS))("the %s view does not probe once it is finished",
   vi.advanceTimersByTime(60_000);
   end();
   vi.advanceTimersByTime(60_000);
-  expect(model.sent).not.toContainEqual({ kind: "clock" });
+  expect(model.sent).not.toContainEqual(expect.objectContaining({ kind: "clock" }));
   expect(line?.hidden).toBe(true);
 });
 
@@ -121,7 +121,7 @@ it.each(Object.entries(VIEWS))("the %s view stops probing when it finishes", (_,
   model.fire("change");
   model.sent.length = 0;
   vi.advanceTimersByTime(60_000);
-  expect(model.sent).not.toContainEqual({ kind: "clock" });
+  expect(model.sent).not.toContainEqual(expect.objectContaining({ kind: "clock" }));
 });
 
 it.each(["faults", "session"] as const)("the %s view's label is marked as outdated", (name) => {

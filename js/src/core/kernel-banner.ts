@@ -1,7 +1,7 @@
 /** The banner of a view that depends on its kernel: the kernel's problem first, then the view's own. */
 
 import { createAnnouncer } from "./announcer";
-import { type Model, send } from "./anywidget-model";
+import type { Model } from "./anywidget-model";
 import { createBanner } from "./banner";
 import { type KernelStatus, watchKernel } from "./kernel";
 
@@ -11,12 +11,14 @@ export interface KernelBanner extends KernelStatus {
 }
 
 /**
+ * @param el the element that anywidget gave the view
  * @param view the element that gets the banner on top
  * @param onChange called when the kernel's status has changed
  * @param isNeeded returns true while the view depends on the kernel
  */
 export function createKernelBanner(
   model: Model,
+  el: HTMLElement,
   view: HTMLElement,
   onChange: () => void,
   isNeeded = (): boolean => true,
@@ -27,7 +29,7 @@ export function createKernelBanner(
   view.append(announcer.element);
   let own: readonly string[] = [];
   const kernel = watchKernel(model, {
-    probe: () => send(model, { kind: "clock" }),
+    el,
     onChange: () => {
       draw();
       onChange();

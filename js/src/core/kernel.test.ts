@@ -7,21 +7,25 @@ function fakeModel(host?: { kernel: { status: string; connectionStatus: string }
   const listeners = new Map<string, Set<Listener>>();
   return {
     widget_manager: host,
-    get: () => undefined,
+    get: (name: string) => (name === "static_id" ? "0a1b2c3d" : undefined),
     on: (event: string, listener: Listener) =>
       void listeners.set(event, (listeners.get(event) ?? new Set()).add(listener)),
     off: (event: string, listener: Listener) => void listeners.get(event)?.delete(listener),
-    send: () => undefined,
+    send: (_: unknown): void => undefined,
     fire: (event: string) => listeners.get(event)?.forEach((listener) => listener(undefined)),
     listening: () => [...listeners.values()].reduce((sum, { size }) => sum + size, 0),
   } satisfies Model & Record<string, unknown>;
 }
 
-function open(host?: Parameters<typeof fakeModel>[0], needed = () => true) {
+function open(host?: Parameters<typeof fakeModel>[0], needed = () => true, resting = () => false) {
   const model = fakeModel(host);
-  const ask = vi.fn();
   const changed = vi.fn();
-  return { model, ask, changed, kernel: watchKernel(model, { probe: ask, onChange: changed, isNeeded: needed }) };
+  const el = document.createElement("div");
+  const ask = vi.spyOn(model, "send");
+  const kernel = watchKernel(model, { el, onChange: changed, isNeeded: needed, isAtRest: resting });
+  expect(ask.mock.calls).toEqual([[{ kind: "clock", zone: new Intl.DateTimeFormat().resolvedOptions().timeZone }]]);
+  ask.mockClear();
+  return { model, ask, changed, el, kernel };
 }
 
 const pass = (seconds: number): unknown => vi.advanceTimersByTime(seconds * 1000);
@@ -66,6 +70,38 @@ describe("a silent kernel", () => {
     expect(ask).not.toHaveBeenCalled();
     expect(vi.getTimerCount()).toBe(0);
   });
+
+  it("is not probed by a view at rest until the host has lost it", () => {
+    const { model, ask, kernel } = open(
+      { kernel: { status: "idle", connectionStatus: "connected" } },
+      undefined,
+      () => true,
+    );
+    pass(60);
+    expect(ask).not.toHaveBeenCalled();
+    expect(vi.getTimerCount()).toBe(0);
+    model.fire("comm_live_update");
+    expect(ask).toHaveBeenCalledTimes(1);
+    pass(DISCONNECTED_TIMEOUT_S);
+    expect(kernel.hasEnded).toBe(true);
+    model.fire("msg:custom");
+    expect(kernel.hasEnded).toBe(false);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+it("the static form is covered while the view is drawn", () => {
+  const { el, kernel } = open();
+  expect(el.className).toBe("flw-drawn-0a1b2c3d");
+  kernel.dispose();
+  expect(el.className).toBe("");
+});
+
+it("an id that the kernel did not make is no class", () => {
+  const model = { ...fakeModel(), get: () => "a b" };
+  const el = document.createElement("div");
+  watchKernel(model, { el, onChange: vi.fn() });
+  expect(el.className).toBe("");
 });
 
 describe("a disconnected widget", () => {

@@ -3,10 +3,12 @@
  *
  * A kernel that has been quiet for some seconds is probed for its clock, which every view's Python half answers. That
  * works in every front end, but cannot tell a busy kernel from a dead one. JupyterLab and Notebook report more: a lost
- * connection between a widget and its kernel (`comm_live_update`), and the status of the kernel.
+ * connection between a widget and its kernel (`comm_live_update`), and the status of the kernel. A view at rest, such as
+ * that of an ended job, relies on these reports, so that it costs nothing.
  */
 import type { Action } from "./actions";
-import { listen, type Model } from "./anywidget-model";
+import { listen, type Model, send } from "./anywidget-model";
+import { coverStaticForm } from "./static-form";
 import { withoutPeriod } from "./text";
 
 /** Time without a message after which the kernel is probed, and between two probes. */
@@ -35,15 +37,25 @@ export interface KernelStatus {
 }
 
 export interface KernelOptions {
-  /** Request any message from the kernel. Must not throw. */
-  readonly probe: () => void;
+  /** The element that anywidget gave the view. */
+  readonly el: HTMLElement;
   readonly onChange: () => void;
   /** Return true while the view depends on the kernel; otherwise it is not probed. */
   readonly isNeeded?: () => boolean;
+  /** Return true while nothing in the view changes by itself; then the kernel is probed only when the host lost it. */
+  readonly isAtRest?: () => boolean;
+}
+
+/** Ask the kernel for its clock, which it answers at once; tell it the reader's time zone. */
+export function askForClock(model: Model): void {
+  send(model, { kind: "clock", zone: new Intl.DateTimeFormat().resolvedOptions().timeZone });
 }
 
 /** Watch the kernel of a model until `dispose` is called. */
-export function watchKernel(model: Model, { probe, onChange, isNeeded = () => true }: KernelOptions): KernelStatus {
+export function watchKernel(
+  model: Model,
+  { el, onChange, isNeeded = () => true, isAtRest = () => false }: KernelOptions,
+): KernelStatus {
   // Count ticks, not clock time, so that a suspended computer does not make the kernel seem silent.
   let quietSeconds = 0;
   let waitedSeconds: number | undefined;
@@ -68,7 +80,7 @@ export function watchKernel(model: Model, { probe, onChange, isNeeded = () => tr
   }
 
   function startTicking(): void {
-    if (isNeeded()) ticker ??= setInterval(tick, 1000);
+    if (isNeeded() && (waitedSeconds !== undefined || !isAtRest())) ticker ??= setInterval(tick, 1000);
     else stopTicking();
   }
 
@@ -87,7 +99,8 @@ export function watchKernel(model: Model, { probe, onChange, isNeeded = () => tr
   function sendProbe(): void {
     waitedSeconds ??= 0;
     quietSeconds = 0;
-    probe();
+    askForClock(model);
+    startTicking();
   }
 
   function evaluate(): void {
@@ -110,6 +123,9 @@ export function watchKernel(model: Model, { probe, onChange, isNeeded = () => tr
       evaluate();
     }),
   ];
+  const uncover = coverStaticForm(model, el);
+  // Only the kernel can tell a view that is opened late how old its data is.
+  askForClock(model);
   startTicking();
 
   return {
@@ -121,6 +137,7 @@ export function watchKernel(model: Model, { probe, onChange, isNeeded = () => tr
     },
     dispose() {
       stopTicking();
+      uncover();
       stop.forEach((undo) => undo());
     },
   };

@@ -39,6 +39,7 @@ export default function faultsWidget() {
     });
     const kernel = createKernelBanner(
       model,
+      el,
       view.element,
       () => view.draw(state()),
       // A federation that has ended offers no actions.
@@ -53,7 +54,6 @@ export default function faultsWidget() {
     const stop = traits.onChange(["rows", "label"], () => view.draw(state()));
     view.draw(state());
     el.append(view.element);
-    traits.send({ kind: "clock" });
     return () => {
       stop();
       kernel.dispose();

@@ -53,9 +53,10 @@ export default function jobWidget() {
       openSections,
     });
     const kernel = watchKernel(model, {
-      probe: () => traits.send({ kind: "clock" }),
+      el,
       onChange: () => view.draw(state()),
       isNeeded: () => !traits.get("view_model").hasEnded || traits.get("actions").length > 0,
+      isAtRest: () => traits.get("view_model").hasEnded,
     });
     const state = (): JobViewState => {
       const job = traits.get("view_model");
@@ -83,8 +84,6 @@ export default function jobWidget() {
     ];
     view.draw(state());
     el.append(view.element);
-    // Only the kernel can tell a view that is opened late how old its data is.
-    traits.send({ kind: "clock" });
     return () => {
       stop.forEach((undo) => undo());
       view.dispose();

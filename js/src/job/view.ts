@@ -85,7 +85,7 @@ export function createJobView({ kernelNow, browserNow, send, openSections }: Job
   const events = createEvents(openSections);
   const details = createDetails(openSections);
   const log = createLogPanel({ send, announce: announcer.announce });
-  const actions = createActions({ send, announce: announcer.announce, now: browserNow });
+  const actions = createActions({ send: sendAction, announce: announcer.announce, now: browserNow });
   const element = h(
     "div",
     { class: "flw-job flw-live", role: "group", tabindex: "-1" },
@@ -128,6 +128,17 @@ export function createJobView({ kernelNow, browserNow, send, openSections }: Job
     details.draw(job.details, now);
     timeline.draw(job.steps, now);
     actions.draw(latest.actions, browserNow());
+    // Nothing more changes by itself in the view of an ended job, which may stay for hours.
+    if (job.hasEnded && !actions.isWaiting()) stop();
+  }
+
+  function start(): void {
+    ticker ??= setInterval(tick, TICK_MS);
+  }
+
+  function sendAction(message: ActionMessage): void {
+    start();
+    send(message);
   }
 
   function draw(next: JobViewState): void {
@@ -146,13 +157,12 @@ export function createJobView({ kernelNow, browserNow, send, openSections }: Job
     events.draw(next.events, kernelNow());
     setVisible(log.element, next.hasLog);
     if (next.hasLog) log.draw(logState(job));
+    if (!job.hasEnded) start();
     tick();
     if (before && job.status !== before.job.status) announcer.announce(`${job.name}: ${job.status}`);
     const summaryText = job.failure?.summary ?? "";
     if (summaryText && summaryText !== announcedFailure) announcer.announce(summaryText);
     announcedFailure = summaryText;
-    if (job.hasEnded && !next.actions.length) stop();
-    else ticker ??= setInterval(tick, TICK_MS);
   }
 
   function stop(): void {

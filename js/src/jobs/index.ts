@@ -68,7 +68,7 @@ export default function jobsWidget() {
     const nested = createNestedWidget(model, () => traits.send({ kind: "close" }));
     let rows: readonly ListedJob[] | undefined = rowSync?.isKnown ? [...rowSync.rows.values()] : undefined;
     const kernel = watchKernel(model, {
-      probe: () => traits.send({ kind: "clock" }),
+      el,
       onChange: () => draw(),
       isNeeded: () => !traits.get("has_ended"),
     });
@@ -99,7 +99,6 @@ export default function jobsWidget() {
     draw();
     el.append(h("div", {}, view.element, nested.element));
     nested.draw(traits.get("nested"));
-    traits.send({ kind: "clock" });
     return () => {
       stop.forEach((undo) => undo?.());
       nested.dispose();

@@ -44,6 +44,7 @@ export default function sessionWidget() {
     });
     const kernel = createKernelBanner(
       model,
+      el,
       view.element,
       () => draw(),
       () => traits.get("can_switch") || traits.get("sessions").some(({ state }) => state !== "closed"),
@@ -66,7 +67,6 @@ export default function sessionWidget() {
     const stop = traits.onChange(["sessions", "current", "actions", "sent_at"], draw);
     draw();
     el.append(view.element);
-    traits.send({ kind: "clock" });
     return () => {
       stop();
       kernel.dispose();

@@ -43,6 +43,7 @@ export default themed({
     const view = createSubmitForm({ now: browserNow, send: (message) => traits.send({ ...message }) });
     const kernel = createKernelBanner(
       model,
+      el,
       view.element,
       () => scheduleDraw(),
       // Without its session the form offers no actions.

@@ -38,7 +38,7 @@ export default function systemWidget() {
       send: (message) => traits.send({ ...message }),
     });
     const kernel = watchKernel(model, {
-      probe: () => traits.send({ kind: "clock" }),
+      el,
       onChange: () => view.draw(state()),
     });
     const state = (): SystemViewState => {
@@ -59,7 +59,6 @@ export default function systemWidget() {
     ];
     view.draw(state());
     el.append(view.element);
-    traits.send({ kind: "clock" });
     return () => {
       stop.forEach((undo) => undo());
       view.dispose();

@@ -6,6 +6,8 @@ export interface ActionsPart {
   readonly element: HTMLElement;
   /** Draw at a time of the browser's clock. */
   draw(actions: readonly Action[], now: number): void;
+  /** Tell if a message has been sent that the kernel has not answered: then draw regularly. */
+  isWaiting(): boolean;
 }
 
 export function createActions(options: ActionBarOptions): ActionsPart {
@@ -13,6 +15,7 @@ export function createActions(options: ActionBarOptions): ActionsPart {
   const element = h("div", { class: "flw-foot" }, bar.element);
   return {
     element,
+    isWaiting: bar.isWaiting,
     draw(actions, now) {
       const { activeElement } = element.getRootNode() as Document | ShadowRoot;
       const hadFocus = element.contains(activeElement);

@@ -1,0 +1,100 @@
+"""The id of a job that a verb returns: text as ever, and a handle on the job."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..api.saved_results import save_result
+from ..monitoring import JobSnapshot
+from ..monitoring.job.records import MetricRecord
+from ..views.results.view import ResultView
+from .job_display import wait_for_results, wait_until_ended
+
+if TYPE_CHECKING:
+    from ..api import Job
+    from ..manager import ManagedSession
+
+
+class JobId(str):
+    """A job's id with the job's methods: ``job.wait()``, ``job.results()``.
+
+    It is the id itself, a ``str``: code for the FLARE API takes it as it is. Pickled or copied it is only that.
+
+    Parameters
+    ----------
+    job_id
+        The id.
+    managed
+        The session of the job.
+    results_folder
+        The folder in which results are saved.
+    """
+
+    _managed: ManagedSession
+    _results_folder: str
+
+    def __new__(cls, job_id: str, managed: ManagedSession, results_folder: str) -> JobId:
+        made = super().__new__(cls, job_id)
+        made._managed, made._results_folder = managed, results_folder
+        return made
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[type[str], tuple[str]]:
+        return str, (str(self),)
+
+    @property
+    def job(self) -> Job:
+        """The handle on the job: ``job.meta``, ``job.changes()``, ..."""
+        return self._managed.session.job(str(self))
+
+    @property
+    def status(self) -> str | None:
+        """The job's status, freshly requested."""
+        return self.job.status
+
+    @property
+    def metrics(self) -> list[MetricRecord]:
+        """The metrics known so far, one flat record a value; of a job that has ended, those of its result."""
+        return self.snapshot().records()
+
+    def snapshot(self) -> JobSnapshot:
+        """Return all that is known of the job now."""
+        watch = self._managed.monitor.watch(str(self))
+        try:
+            wait_for_results([watch])
+            return watch.snapshot
+        finally:
+            watch.stop()
+
+    def wait(self, timeout: float = 0.0) -> JobSnapshot:
+        """Wait until the job ends, with one line of progress, and return its final snapshot.
+
+        Raises
+        ------
+        JobTimeout
+            It did not end within `timeout` seconds (0 for no limit).
+        """
+        return wait_until_ended(self._managed.monitor.watch(str(self)), timeout)
+
+    def results(self) -> ResultView:
+        """Download the finished job's result, unless it is there already, and return it.
+
+        Raises
+        ------
+        JobNotDone
+            The job is running.
+        """
+        session = self._managed.session
+        name = str(session.get_job_meta(str(self)).get("name") or "")
+        return ResultView(save_result(session, str(self), name, self._results_folder).folder)
+
+    def logs(self, target: str = "server") -> Any:
+        """Return the job's logs; see :meth:`.Job.logs`."""
+        return self.job.logs(target)
+
+    def abort(self) -> str:
+        """Abort the job, and return the server's message."""
+        return self.job.abort()
+
+    def clone(self) -> JobId:
+        """Submit the job's content again, and return the new job's id."""
+        return JobId(self.job.clone().id, self._managed, self._results_folder)

@@ -1,0 +1,52 @@
+"""The id that a verb returns: text as ever, and a handle on the job."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from servers import FlareServer, ok
+
+from flare_widgets.api import Session
+from flare_widgets.magics.job_id import JobId
+from flare_widgets.monitoring import Monitor
+
+ID = "76b8d043-5f0e-4c7e-9f61-0d3c5f2f8a11"
+
+
+@pytest.fixture
+def job(session: Session, server: FlareServer, tmp_path: Path) -> Iterator[JobId]:
+    server.commands["get_job_meta"] = ok(job_meta={"job_id": ID, "name": "hello", "status": "FINISHED:ABORTED"})
+    server.commands["abort_job"] = ok(data="Abort signal has been sent")
+    monitor = Monitor(session)
+    managed: Any = SimpleNamespace(session=session, monitor=monitor)
+    yield JobId(ID, managed, str(tmp_path))
+    monitor.close()
+
+
+def test_id_is_text(job: JobId) -> None:
+    assert job == ID
+    assert isinstance(job, str)
+    by_id: dict[str, int] = {job: 1}
+    assert by_id[ID] == 1
+    assert f"{job}" == ID
+    assert json.loads(json.dumps({"job": job})) == {"job": ID}
+    for copied in (pickle.loads(pickle.dumps(job)), copy.copy(job), copy.deepcopy(job)):
+        assert type(copied) is str
+        assert copied == ID
+    assert repr(job) == repr(ID)
+
+
+def test_id_is_handle(job: JobId, server: FlareServer) -> None:
+    assert job.status == "FINISHED:ABORTED"
+    assert job.job.id == ID
+    assert job.wait(10).status == "FINISHED:ABORTED"
+    assert job.metrics == []
+    job.abort()
+    assert any(line.startswith(f"abort_job {ID}") for line in server.lines)
