@@ -393,8 +393,8 @@ def test_callback_that_exits_harms_no_session(session: Session, server: FlareSer
         raise SystemExit("a user's callback")
 
     future = session.start(commands.list_jobs())
-    future.add_done_callback(leave)
-    with contextlib.suppress(SystemExit):  # if it was done already, the callback was called here
+    with contextlib.suppress(SystemExit):  # if it is done already, the callback is called here
+        future.add_done_callback(leave)
         future.result(10)
     assert session.list_jobs() == []
     assert logins(server) == 1
