@@ -124,7 +124,7 @@ def test_text_is_readable_and_controls_reachable(bench, switcher, theme, picture
 
     check("ready", switcher.live, 8)
     bench.run_code("world.manager['hospital-a'].session.close(); world.stop()")
-    expect(switcher.row("hospital-b")).to_contain_text("disconnected")
+    expect(switcher.row("hospital-b")).to_contain_text("reconnecting")
     expect(switcher.row("hospital-a")).to_contain_text("closed")
     check("trouble", switcher.live, 8)
     bench.run_code("switcher.make_static()")
