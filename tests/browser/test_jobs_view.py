@@ -255,7 +255,7 @@ def test_stops_asking_when_nobody_looks(bench, table):
 
 def test_saved_notebook_keeps_table(bench, table):
     bench.run_code("view.make_static()")
-    output = bench.outputs(1)
+    output = bench.outputs(1).last
     expect(output.locator("table.flw-listing")).to_contain_text("brats-segmentation")
     expect(table.root).to_have_count(0)
     expect(output).to_contain_text("12 jobs (2 running, 1 waiting, 9 ended)")
