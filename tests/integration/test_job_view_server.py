@@ -83,11 +83,19 @@ class Shown:
             answer = wait_until(lambda: self.messages)[-1]
             assert answer["first"] == len(lines) + 1 or answer["epoch"] != epoch
             epoch = answer["epoch"]
-            lines += answer["lines"]
+            lines += [as_logged(line) for line in answer["lines"]]
             if enough(lines, answer):
                 return lines
             assert time.monotonic() < deadline, (answer, lines[-3:])
             time.sleep(0.1 if answer["more"] else 1.0)
+
+
+def as_logged(line: str | list[str]) -> str:
+    """Return a line as FLARE logged it, from its columns or as it stands."""
+    if isinstance(line, str):
+        return line
+    at, source, level, context, message = line
+    return " - ".join(filter(None, (at, source, level, f"[{context}]" if context else "", message)))
 
 
 Show = Callable[..., Shown]

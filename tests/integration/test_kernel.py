@@ -45,12 +45,17 @@ class Kernel:
             self.client.input(answer or "")
 
         shown: list[str] = []
+        displays: set[str] = set()
 
         def on_output(message: dict[str, Any]) -> None:
             content = message["content"]
             if message["msg_type"] == "stream":
                 shown.append(content["text"])
             elif message["msg_type"] in ("display_data", "update_display_data", "execute_result"):
+                display = content.get("transient", {}).get("display_id", "")
+                if message["msg_type"] == "update_display_data" and display not in displays:
+                    return  # a view of an earlier cell is renewed
+                displays.add(display)
                 shown.append(content["data"].get("text/plain", ""))
                 types.append(set(content["data"]))
 

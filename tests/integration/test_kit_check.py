@@ -95,7 +95,7 @@ def test_clock_that_is_wrong(federation: LocalFederation, monkeypatch: pytest.Mo
     monkeypatch.setattr(connection, "time", Clock)
     report = check_kit(federation.admin_kit)
     assert report.ok
-    assert "clock is 60 min behind the server's" in report["clock"].sentence
+    assert "clock is 1 h behind the server's" in report["clock"].sentence
 
 
 def test_command_line(federation: LocalFederation, stopped: Path) -> None:

@@ -113,7 +113,7 @@ def test_what_sites_run_versions_and_resources(
     job = session.submit_job(str(write_job(tmp_path_factory.mktemp("jobs"), "endless", wait=True)))
     try:
         wait_until(lambda: all([j.job_id for j in s.jobs] == [job] for s in view._watch.snapshot.sites))
-        assert f"running {job[:8]} (app)" in describe_system(view._watch.snapshot)
+        assert f"running endless ({job[:8]})" in describe_system(view._watch.snapshot)
         tell(view, "show_actions", name="site-1")
         assert "jobs are running" in action(view, "site-1", "restart site-1")["disabled_reason"]
         assert act(view, "site-1", "restart site-1", "site-1")["state"] == "ready"
