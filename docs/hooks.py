@@ -1,4 +1,4 @@
-"""What the site shows that is not written in a page: it is made of the code, the benchmarks and the changelog.
+"""Parts of the site that are not written in a page, made of the code, the benchmarks and the changelog.
 
 A page says where by a comment, which GitHub does not show: ``<!-- made: NAME -->``, and ``<!-- screenshot: NAME -->``
 for a picture in ``docs/screenshots``, NAME.png, beside which there may be a NAME-dark.png. Without the picture the page

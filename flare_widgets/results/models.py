@@ -17,7 +17,7 @@ from ..optional_packages import import_package
 from .array_headers import ArrayInfo, read_npy_header, read_npz_headers, read_safetensors_header
 
 Format = Literal["npy", "npz", "safetensors", "torch", "xgboost", "joblib", "pickle", "json", "onnx", "other"]
-"""Format of a model's file, told by its name and its first bytes."""
+"""Format of a model's file, told by its suffix; of JSON, by its content."""
 
 _BY_SUFFIX: Mapping[str, Format] = {
     ".npy": "npy",

@@ -55,17 +55,21 @@ class SweepJob:
 
     @property
     def is_done(self) -> bool:
-        """True if there is nothing more to wait for."""
-        snapshot = self.snapshot
-        return bool(self.error) or (snapshot is not None and snapshot.ended)
+        """True if there is nothing more to wait for: also if the job was deleted, or can no longer be watched."""
+        watch = self._watch
+        return bool(self.error) or (watch is not None and (watch.snapshot.ended or watch.done))
 
     @property
     def status(self) -> str:
-        """Its status: that of the server, or ``waiting`` or ``not submitted``."""
+        """Its status: that of the server, or ``waiting``, ``not submitted`` or ``no longer watched``."""
         if self.error:
             return "not submitted"
-        snapshot = self.snapshot
-        return "waiting" if snapshot is None else snapshot.status or "submitted"
+        watch = self._watch
+        if watch is None:
+            return "waiting"
+        if watch.done and not watch.snapshot.ended:
+            return "no longer watched"
+        return watch.snapshot.status or "submitted"
 
     @property
     def best(self) -> tuple[str, float, int] | None:

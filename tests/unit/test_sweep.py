@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from flare_widgets.errors import InvalidArgumentError, InvalidJobDefinition
+from flare_widgets.monitoring import JobSnapshot
 from flare_widgets.script_arguments import set_script_arguments
+from flare_widgets.sweep import SweepJob
 from flare_widgets.sweep.variants import combine, describe_parameters, digest_folder, write_variant
 
 CLIENT = {
@@ -78,3 +81,18 @@ def test_argument_is_replaced(line: str, expected: str) -> None:
     config: dict[str, Any] = {"args": {"task_script_args": line}}
     assert set_script_arguments(config, {"rate": "1"}) == 1
     assert config["args"]["task_script_args"] == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "has_watch_ended", "told"),
+    [
+        ("RUNNING", False, (False, "RUNNING")),
+        ("FINISHED:COMPLETED", False, (True, "FINISHED:COMPLETED")),  # its result is still being fetched
+        ("FINISHED:COMPLETED", True, (True, "FINISHED:COMPLETED")),
+        ("RUNNING", True, (True, "no longer watched")),  # it was deleted
+    ],
+)
+def test_job_is_waited_for_as_long_as_it_is_watched(status: str, has_watch_ended: bool, told: tuple[bool, str]) -> None:
+    watch: Any = SimpleNamespace(snapshot=JobSnapshot("x", status=status), done=has_watch_ended)
+    job = SweepJob({"rate": "1"}, "x", _watch=watch)
+    assert (job.is_done, job.status) == told
