@@ -128,7 +128,7 @@ def test_take_them(notebook: NotebookPage, pictures: Path | None) -> None:
         if index in (DONE, FAST, FAILED):
             expect(JobPanel(output(notebook, index)).status).to_contain_text("FINISHED:", timeout=PATIENCE)
     notebook.run(RUNNING)
-    expect(output(notebook, RUNNING).locator(".flw-round")).to_contain_text("round 4", timeout=PATIENCE)
+    expect(output(notebook, RUNNING).locator(".flw-live .flw-round")).to_contain_text("round 4", timeout=PATIENCE)
     form = output(notebook, SUBMIT)
     form.get_by_role("button", name="jobs").click()
     form.get_by_role("button", name="stroke-risk").click()
