@@ -98,6 +98,7 @@ def bench(bench_notebook: NotebookPage, shared_tab: tuple[Page, list[str]]) -> I
     bench_notebook.fill("")
     yield bench_notebook
     bench_notebook.page.set_viewport_size(VIEWPORT)
+    bench_notebook.show_left_area()
     if bench_notebook.running_cells():
         bench_notebook.interrupt()
     bench_notebook.fill("")

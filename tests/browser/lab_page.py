@@ -133,6 +133,19 @@ class NotebookPage:
             self.page.wait_for_function("note => window[note] !== null", arg=note, timeout=60_000)
             assert self.page.evaluate("note => window[note]", note) == "ok"
 
+    def hide_left_area(self) -> None:
+        """Leave the width of the page to the notebook, also when the left area is hidden already."""
+        self._show_left_area(False)
+
+    def show_left_area(self) -> None:
+        """Bring back what `hide_left_area` hid."""
+        self._show_left_area(True)
+
+    def _show_left_area(self, shown: bool) -> None:
+        if self.page.evaluate("() => window.jupyterapp.shell.leftCollapsed") == shown:
+            self.command("application:toggle-left-area")
+            self.page.wait_for_function("shown => window.jupyterapp.shell.leftCollapsed !== shown", arg=shown)
+
     def run(self, index: int, *, wait: bool = True) -> None:
         """Run one cell; it must not fail. Without `wait`, only begin."""
         self.command("notebook:run-cell", cell=index, wait=wait)

@@ -121,7 +121,7 @@ def test_take_them(notebook: NotebookPage, pictures: Path | None) -> None:
     notebook.page.set_default_timeout(PATIENCE)
     notebook.page.set_viewport_size(WIDE)
     notebook.create(*CELLS)
-    notebook.command("application:toggle-left-area")
+    notebook.hide_left_area()
     # The cell that submits is run when the others stand, so that its job still runs when all pictures are taken.
     for index in [i for i in range(len(CELLS)) if i not in (RUNNING, QUESTION)]:
         notebook.run(index)

@@ -335,7 +335,7 @@ def test_every_word_can_be_read(shown, running, theme, pictures: Path | None):
 @pytest.mark.parametrize("width", [420, 1900])
 def test_fits_output_it_is_in(shown, running, width, pictures):
     """420 pixels leave the output some 300: nothing is cut off, nothing overlaps."""
-    shown.command("application:toggle-left-area")
+    shown.hide_left_area()
     shown.page.set_viewport_size({"width": width, "height": 900})
     running.button("Abort").click()
     wait_until_it_fits(running.live)

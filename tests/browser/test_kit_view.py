@@ -76,7 +76,7 @@ def test_kit_state_and_next_step_shown(bench: NotebookPage, theme: str, state: s
 
 def test_narrow_output_keeps_complete_table(bench: NotebookPage, pictures: Path | None) -> None:
     view = shown(bench, REPORT.format(more=STATES["failed"][0]))
-    bench.command("application:toggle-left-area")
+    bench.hide_left_area()
     bench.page.set_viewport_size({"width": 420, "height": 900})
     assert box_of(view)["width"] < 340
     wait_until_it_fits(view)
@@ -86,7 +86,6 @@ def test_narrow_output_keeps_complete_table(bench: NotebookPage, pictures: Path 
     assert sentence["y"] >= outcome["y"] + outcome["height"] - 1
     assert serious(view) == []
     bench.screenshot(view, pictures and pictures / "kit-narrow.png")
-    bench.command("application:toggle-left-area")
 
 
 def test_hostile_certificates_stay_text(bench: NotebookPage) -> None:

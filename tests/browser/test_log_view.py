@@ -317,7 +317,7 @@ def test_every_word_can_be_read(bench, log, theme, pictures):
 
 
 def test_fits_narrow_output(bench, log, pictures):
-    bench.command("application:toggle-left-area")
+    bench.hide_left_area()
     bench.page.set_viewport_size({"width": 420, "height": 900})
     bench.run_code("session.log('site-1', 'INFO ' + 'long ' * 100)")
     expect(log.line("long long")).to_be_visible()

@@ -135,9 +135,8 @@ def test_text_is_readable_and_controls_reachable(bench, switcher, theme, picture
 
 @pytest.mark.parametrize("width", [420, 1900])
 def test_fits_output_it_is_in(bench, switcher, width, pictures):
-    bench.command("application:toggle-left-area")
+    bench.hide_left_area()
     bench.page.set_viewport_size({"width": width, "height": 900})
     switcher.row("hospital-a").get_by_role("button", name="Close").click()
     wait_until_it_fits(switcher.live)
     bench.screenshot(bench.cell(1), pictures and pictures / f"session-{width}.png")
-    bench.command("application:toggle-left-area")

@@ -246,7 +246,7 @@ def test_text_is_readable_and_controls_reachable(shown, panel, theme, pictures: 
 
 @pytest.mark.parametrize("width", [420, 1900])
 def test_fits_output_it_is_in(shown, panel, width, pictures):
-    shown.command("application:toggle-left-area")
+    shown.hide_left_area()
     shown.page.set_viewport_size({"width": width, "height": 900})
     panel.folder("jobs").click()
     expect(panel.folder("broken")).to_be_visible()
@@ -255,4 +255,3 @@ def test_fits_output_it_is_in(shown, panel, width, pictures):
     expect(panel.problems).to_have_count(2)
     wait_until_it_fits(panel.live)
     shown.screenshot(shown.cell(1), pictures and pictures / f"submit-{width}.png")
-    shown.command("application:toggle-left-area")

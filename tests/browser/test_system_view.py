@@ -290,7 +290,7 @@ def test_every_word_can_be_read(shown, panel, theme, pictures: Path | None):
 @pytest.mark.parametrize("width", [420, 1900])
 def test_fits_output_it_is_in(shown, panel, width, pictures):
     """420 pixels leave the output some 300: nothing is cut off, nothing overlaps."""
-    shown.command("application:toggle-left-area")
+    shown.hide_left_area()
     shown.page.set_viewport_size({"width": width, "height": 900})
     shown.run_code("system.say(jobs=())")
     panel.fold("hospital-a").click()
@@ -299,4 +299,3 @@ def test_fits_output_it_is_in(shown, panel, width, pictures):
     if width < 500:
         assert panel.live.bounding_box()["width"] < 340
     shown.screenshot(shown.cell(1), pictures and pictures / f"system-{width}.png")
-    shown.command("application:toggle-left-area")
