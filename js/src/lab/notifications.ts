@@ -1,4 +1,4 @@
-/** Notifications when jobs end: one for a burst, shown by the page that is in front. */
+/** Notifications when jobs end: one for a burst. The server tells one page of each. */
 import { Notification } from "@jupyterlab/apputils";
 import type { Link, LinkNotification } from "./link";
 
@@ -56,8 +56,6 @@ export function showNotifications(
   const stop = link.onNotification((notification) => {
     const choice = wanted();
     if (choice === "never" || (choice === "failed" && notification.tone !== "failed")) return;
-    // Another page of this browser shows it.
-    if (document.visibilityState === "hidden") return;
     collected.push(notification);
     timer ??= setTimeout(emit, BURST_MS);
   });

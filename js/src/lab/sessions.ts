@@ -4,7 +4,7 @@ import { Dialog, InputDialog, Notification, showDialog } from "@jupyterlab/apput
 import { FileDialog, type IFileBrowserFactory } from "@jupyterlab/filebrowser";
 import { Menu, Widget } from "@lumino/widgets";
 import { h } from "../core/dom";
-import { asNumber, asRecord, asText, asTexts } from "../core/validate";
+import { asNumber, asRecord, asRecords, asText, type PlainObject } from "../core/validate";
 import { COMMANDS } from "./commands";
 import { flareIcon } from "./icon";
 import type { Link } from "./link";
@@ -50,7 +50,7 @@ export function addSessionCommands(app: JupyterFrontEnd, link: Link, files: IFil
   async function check(action: "check_kit" | "check_job", title: string, folder: unknown): Promise<void> {
     try {
       const { words, problems } = asRecord(await link.ask(action, { folder: asText(folder, MAX_SENTENCE_CHARS) }));
-      await showReport(title, asText(words, MAX_SENTENCE_CHARS), asTexts(problems, MAX_SENTENCE_CHARS));
+      await showReport(title, asText(words, MAX_SENTENCE_CHARS), asRecords(problems));
     } catch (error) {
       Notification.emit(wordsOf(error), "error");
     }
@@ -208,8 +208,11 @@ async function chooseFolder(files: IFileBrowserFactory | null): Promise<string |
   return value?.[0]?.path;
 }
 
-async function showReport(title: string, words: string, problems: readonly string[]): Promise<void> {
-  const list = h("ul", { class: "flw-lab-body-list" }, ...problems.map((problem) => h("li", {}, problem)));
+async function showReport(title: string, words: string, problems: readonly PlainObject[]): Promise<void> {
+  const lines = problems.map(({ severity, message }) =>
+    h("li", {}, `${severity === "error" ? "✕" : "!"} ${asText(message, MAX_SENTENCE_CHARS)}`),
+  );
+  const list = h("ul", { class: "flw-lab-report" }, ...lines);
   const body = new Widget({ node: h("div", {}, h("p", {}, words), ...(problems.length ? [list] : [])) });
   await showDialog({ title, body, buttons: [Dialog.okButton({ label: "Close" })] });
 }

@@ -1,6 +1,7 @@
 /** The item of the status bar: the current session's jobs in ten characters. */
 import { Widget } from "@lumino/widgets";
 import { h, setText, setVisible } from "../core/dom";
+import { STATUS_GLYPHS, toStatusCategory } from "../core/status";
 import type { Link } from "./link";
 import { readFacts, type SidebarFacts } from "./sidebar/view-model";
 
@@ -14,12 +15,17 @@ export interface StatusText {
 export function statusText(facts: SidebarFacts, isLost: boolean): StatusText {
   const session = facts.sessions.find(({ isCurrent }) => isCurrent);
   if (!session) return { text: "", title: "", isTroubled: false };
-  const waiting = facts.jobs.rows.filter(({ status }) => status === "SUBMITTED").length;
+  const waiting = facts.jobs.rows.filter(({ status }) => toStatusCategory(status) === "waiting").length;
   const running = facts.jobs.rows.length - waiting;
   const problem = isLost
     ? "The Jupyter server does not answer."
     : facts.trouble?.words || (session.state === "ready" || session.state === "asleep" ? "" : session.words);
-  const counts = [running > 0 && `◐ ${running}`, waiting > 0 && `◷ ${waiting}`].filter(Boolean).join(" ");
+  const counts = [
+    running > 0 && `${STATUS_GLYPHS.running} ${running}`,
+    waiting > 0 && `${STATUS_GLYPHS.waiting} ${waiting}`,
+  ]
+    .filter(Boolean)
+    .join(" ");
   const inWords = `${running} ${running === 1 ? "job" : "jobs"} running, ${waiting} waiting`;
   return {
     text: ["FLARE", problem ? "!" : "", counts].filter(Boolean).join(" "),

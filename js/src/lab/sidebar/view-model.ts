@@ -36,6 +36,7 @@ export interface KitFacts {
 export interface JobFacts {
   readonly id: string;
   readonly name: string;
+  /** A category of status, as `core/status.ts` has them. */
   readonly status: string;
   readonly glyph: string;
   readonly words: string;
@@ -63,9 +64,14 @@ export interface Lesson {
 export interface SidebarFacts {
   readonly sessions: readonly SessionFacts[];
   readonly kits: readonly KitFacts[];
-  /** The active jobs of the current session; `total` counts its jobs in any state. */
-  readonly jobs: { readonly total: number; readonly rows: readonly JobFacts[] };
-  readonly sites: { readonly connected: number; readonly total: number; readonly trouble: readonly SiteTrouble[] };
+  /** The active jobs of the current session: as many as the server sends, of the total. */
+  readonly jobs: { readonly total: number; readonly rows: readonly JobFacts[]; readonly isKnown: boolean };
+  readonly sites: {
+    readonly connected: number;
+    readonly total: number;
+    readonly trouble: readonly SiteTrouble[];
+    readonly isKnown: boolean;
+  };
   readonly ended: { readonly finished: number; readonly failed: number; readonly since: number | null };
   readonly trouble: { readonly words: string; readonly factsAt: number | null } | null;
   readonly local: { readonly state: LocalState; readonly words: string };
@@ -91,7 +97,7 @@ export function readFacts(facts: ReadonlyMap<string, unknown>): SidebarFacts {
   return {
     sessions: asRecords(facts.get("sessions")).map(readSession),
     kits: asRecords(facts.get("kits")).map(readKit),
-    jobs: { total: count(jobs["total"]), rows: asRecords(jobs["rows"]).map(readJob) },
+    jobs: { total: count(jobs["total"]), rows: asRecords(jobs["rows"]).map(readJob), isKnown: jobs["known"] !== false },
     sites: {
       connected: count(sites["connected"]),
       total: count(sites["total"]),
@@ -99,6 +105,7 @@ export function readFacts(facts: ReadonlyMap<string, unknown>): SidebarFacts {
         name: asText(site["name"]),
         words: sentence(site["words"]),
       })),
+      isKnown: sites["known"] !== false,
     },
     ended: { finished: count(ended["finished"]), failed: count(ended["failed"]), since: asNumber(ended["since"]) },
     trouble: trouble ? { words: sentence(words), factsAt: asNumber(facts_at) } : null,

@@ -1,6 +1,7 @@
 /** The sidebar, drawn from its facts. Independent of JupyterLab: its buttons run commands. */
 import { h, setText, setVisible, whenChanged } from "../../core/dom";
-import { formatDuration, formatTime } from "../../core/time";
+import { STATUS_GLYPHS, type StatusCategory, toStatusCategory } from "../../core/status";
+import { formatDuration } from "../../core/time";
 import { COMMANDS, type Run } from "../commands";
 import type { LinkState } from "../link";
 import { createIcon, type IconName } from "./icons";
@@ -56,6 +57,13 @@ const SESSION_WORDS: Readonly<Record<SessionState, string>> = {
   failed: "failed",
 };
 
+const dayFormat = new Intl.DateTimeFormat(undefined, {
+  weekday: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+  hourCycle: "h23",
+});
+
 const TICK_MS = 1000;
 const MAX_SITES_IN_TROUBLE = 8;
 /** Days before the end of a certificate from which on it is mentioned. */
@@ -98,27 +106,29 @@ export function createSidebar({ run, now }: SidebarOptions): SidebarView {
   const drawKits = whenChanged(({ rows, why }: { rows: readonly KitFacts[]; why: string }) => {
     kits.fill(rows.map((kit) => createKit(kit, why, run)));
   });
-  const drawJobs = whenChanged(({ facts, hasSession, why }: DrawnJobs) => {
-    jobs.setCount(hasSession && facts.total > 0 ? `${facts.rows.length} of ${facts.total}` : "");
+  const drawJobs = whenChanged(({ facts, why }: DrawnJobs) => {
+    const { rows, total, isKnown } = facts;
+    jobs.setCount(total > rows.length ? `${rows.length} of ${total}` : total > 0 ? String(total) : "");
     const submit = button("Submit a job…", "flw-lab-link", () => run(COMMANDS.openSubmit));
     submit.dataset["key"] = "submit";
     disable(submit, why);
     const all = button("All jobs", "flw-lab-link", () => run(COMMANDS.openJobs));
     all.dataset["key"] = "all jobs";
-    const none = facts.rows.length ? [] : [h("li", { class: "flw-lab-quiet" }, "No job is running or waiting.")];
+    const none = isKnown ? "No job is running or waiting." : "Loading…";
     jobs.fill([
-      ...facts.rows.map((job) => createJob(job, run)),
-      ...none,
+      ...rows.map((job) => createJob(job, run)),
+      ...(rows.length ? [] : [h("li", { class: "flw-lab-quiet" }, none)]),
       h("li", { class: "flw-lab-links" }, all, submit),
     ]);
   });
-  const drawSites = whenChanged(({ connected, total, trouble }: SidebarFacts["sites"]) => {
+  const drawSites = whenChanged(({ connected, total, trouble, isKnown }: SidebarFacts["sites"]) => {
     const isWell = connected === total && trouble.length === 0;
+    const words = isKnown ? (total === 0 ? "No sites yet" : `${connected} of ${total} connected`) : "Loading…";
     const summary = h(
       "button",
       { class: "flw-lab-row", type: "button", "data-key": "sites", title: "Open the system" },
-      glyph(isWell ? "●" : "!", isWell ? "good" : "warn"),
-      h("span", { class: "flw-lab-name" }, total === 0 ? "no sites yet" : `${connected} of ${total} connected`),
+      total === 0 ? glyph("○", "quiet") : glyph(isWell ? "●" : "!", isWell ? "good" : "warn"),
+      h("span", { class: "flw-lab-name" }, words),
     );
     summary.addEventListener("click", () => run(COMMANDS.openSystem));
     const hidden = trouble.length - MAX_SITES_IN_TROUBLE;
@@ -126,20 +136,20 @@ export function createSidebar({ run, now }: SidebarOptions): SidebarView {
       h("li", {}, summary),
       ...trouble
         .slice(0, MAX_SITES_IN_TROUBLE)
-        .map(({ name, words }) =>
+        .map(({ name, words: problem }) =>
           h(
             "li",
             { class: "flw-lab-row flw-lab-site" },
             glyph("!", "warn"),
             h("span", { class: "flw-lab-name", title: name }, name),
-            h("span", { class: "flw-lab-words", title: words }, words),
+            h("span", { class: "flw-lab-words", title: problem }, problem),
           ),
         ),
       ...(hidden > 0 ? [h("li", { class: "flw-lab-quiet" }, `and ${hidden} more`)] : []),
     ]);
   });
   const drawEnded = whenChanged(({ finished, failed, since }: SidebarFacts["ended"]) => {
-    ended.setCount(since === null ? "" : `since ${formatTime(since, now())}`);
+    ended.setCount(since === null ? "" : `since ${dayFormat.format(since * 1000)}`);
     const part = (words: string, mark: string, tone: Tone, filter: string): HTMLElement => {
       const filtered = button("", "flw-lab-row", () => run(COMMANDS.openJobs, { status: filter }));
       filtered.dataset["key"] = filter;
@@ -209,7 +219,7 @@ export function createSidebar({ run, now }: SidebarOptions): SidebarView {
     const noWrite = whyNoWrite(state);
     drawSessions({ rows: facts.sessions, why: whyNoExecute(state) });
     drawKits({ rows: facts.kits, why: whyNoExecute(state) });
-    drawJobs({ facts: facts.jobs, hasSession, why: noWrite });
+    drawJobs({ facts: facts.jobs, why: noWrite });
     drawSites(facts.sites);
     drawEnded(facts.ended);
     drawLocal({ facts: facts.local, why: whyNoExecute(state) });
@@ -248,7 +258,6 @@ export function createSidebar({ run, now }: SidebarOptions): SidebarView {
 
 interface DrawnJobs {
   readonly facts: SidebarFacts["jobs"];
-  readonly hasSession: boolean;
   readonly why: string;
 }
 
@@ -282,6 +291,16 @@ function glyph(text: string, tone: Tone): HTMLElement {
   return h("span", { class: `flw-lab-glyph flw-lab-${tone}`, "aria-hidden": "true" }, text);
 }
 
+const TONES: Readonly<Record<StatusCategory, Tone>> = {
+  unknown: "quiet",
+  waiting: "quiet",
+  running: "busy",
+  done: "good",
+  stopped: "quiet",
+  failed: "bad",
+  lost: "warn",
+};
+
 const SESSION_TONES: Readonly<Record<SessionState, Tone>> = {
   ready: "good",
   connecting: "busy",
@@ -294,7 +313,7 @@ function createSession(session: SessionFacts, run: Run): HTMLElement {
   const { name, state, words, role, org, project, study, address, user, daysLeft, isCurrent } = session;
   const days = daysLeft === null ? "" : `certificate valid for ${Math.floor(daysLeft)} days`;
   const details = [user, [role, org].filter(Boolean).join(", "), address, days, words].filter(Boolean);
-  const facts = [project && `project ${project}`, study && `study ${study}`, session.isReadOnly && "read only"];
+  const facts = [project, study && `study ${study}`, session.isReadOnly && "read only"];
   const expires =
     daysLeft !== null && daysLeft < EXPIRES_SOON_DAYS
       ? h("span", { class: "flw-lab-line flw-lab-warn" }, `certificate ends in ${Math.floor(daysLeft)} days`)
@@ -351,26 +370,22 @@ function createKit(kit: KitFacts, why: string, run: Run): HTMLElement {
 }
 
 function createJob(job: JobFacts, run: Run): HTMLElement {
-  const { id, name, glyph: mark, words, fraction, since, hint, status } = job;
+  const { id, name, glyph: mark, words, fraction, since, hint } = job;
+  const time = since === null ? "" : h("span", { class: "flw-lab-words", "data-since": String(since) });
+  const line = h("span", { class: "flw-lab-line flw-lab-progress" }, h("span", {}, words));
+  if (fraction !== null) {
+    const done = h("span");
+    done.style.width = `${Math.round(fraction * 100)}%`;
+    line.append(h("span", { class: "flw-lab-bar", "aria-hidden": "true" }, done));
+  }
   const row = h(
     "button",
-    {
-      class: "flw-lab-row flw-lab-job",
-      type: "button",
-      title: [name, status, hint].filter(Boolean).join("\n"),
-      "data-key": `job ${id}`,
-    },
-    glyph(mark || "●", "busy"),
+    { class: "flw-lab-row", type: "button", title: hint || name, "data-key": `job ${id}` },
+    glyph(mark || STATUS_GLYPHS.unknown, TONES[toStatusCategory(job.status)]),
     h("span", { class: "flw-lab-name" }, name || id),
-    h("span", { class: "flw-lab-words" }, words),
+    time,
+    line,
   );
-  if (fraction !== null || since !== null) {
-    const bar = h("span", { class: "flw-lab-bar" }, h("span"));
-    (bar.firstElementChild as HTMLElement).style.width = `${Math.round((fraction ?? 0) * 100)}%`;
-    bar.style.visibility = fraction === null ? "hidden" : "";
-    const time = since === null ? "" : h("span", { class: "flw-lab-time", "data-since": String(since) });
-    row.append(h("span", { class: "flw-lab-line flw-lab-progress" }, bar, time));
-  }
   row.addEventListener("click", () => run(COMMANDS.open, { kind: "job", job: id, name }));
   return h("li", { class: "flw-lab-item" }, row);
 }
