@@ -26,8 +26,6 @@ from ..session.view_model import session_trouble
 from .folders import FolderListing, list_folder, looks_like_job
 from .html import submit_html
 
-_STATIC = Path(__file__).parents[1] / "static"
-
 log = logging.getLogger("flare_widgets")
 
 
@@ -61,8 +59,7 @@ class SubmitForm(LiveView):
         The jobs submitted so far, newest first: ``job_id, name, at``.
     """
 
-    _esm = _STATIC / "submit.js"
-    _css = _STATIC / "submit.css"
+    bundle = "submit"
 
     session_facts = traitlets.Dict().tag(sync=True)
     listing = traitlets.Dict().tag(sync=True)
