@@ -76,6 +76,7 @@ class LiveView(anywidget.AnyWidget):
     """
 
     bundle: ClassVar[str] = ""
+    comm: Any
 
     _max_messages_per_s = _MAX_MESSAGES_PER_S
     """A lower limit for a view that sends other messages too."""
@@ -115,6 +116,11 @@ class LiveView(anywidget.AnyWidget):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> NoReturn:
         refuse_copy("view")
+
+    @property
+    def is_static(self) -> bool:
+        """True if the view no longer follows anything."""
+        return self._is_static
 
     def open(self) -> None:
         """Open the channel to the front ends, if there is none."""
