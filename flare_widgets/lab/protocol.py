@@ -143,7 +143,8 @@ def encode(op: str, **fields: Any) -> str:
     TypeError, ValueError
         A value is not JSON.
     """
-    return json.dumps({"op": op, **fields}, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    # In ASCII: text of others may have what no UTF-8 can have.
+    return json.dumps({"op": op, **fields}, separators=(",", ":"), allow_nan=False)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

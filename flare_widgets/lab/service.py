@@ -125,7 +125,7 @@ class Service:
         self._sessions = dict(self._workspace.manager.sessions)
         self._workspace.manager.observe(lambda _: self._call_soon(self._on_sessions_change), ["sessions", "current"])
         if settings.reconnect:
-            self._spawn(run_in_thread(self._workspace.reconnect))
+            self._spawn(self._workspace.reconnect)
 
     @property
     def is_read_only(self) -> bool:
@@ -140,8 +140,8 @@ class Service:
         if self.refusal(page):
             return
         self._tell(page, self._sidebar.facts)
-        self._spawn(run_in_thread(self._workspace.find_kits))
-        self._spawn(run_in_thread(self._workspace.local.look))
+        self._spawn(self._workspace.find_kits)
+        self._spawn(self._workspace.local.look)
 
     def disconnect(self, page: UserPage) -> None:
         """Forget a page."""
@@ -247,12 +247,12 @@ class Service:
             self._idle_timer.cancel()
             self._idle_timer = None
         if is_seen or is_wanted:
-            self._spawn(run_in_thread(self._sidebar.set_attention, is_seen, is_wanted))
+            self._spawn(self._sidebar.set_attention, is_seen, is_wanted)
         else:
             self._idle_timer = self._loop.call_later(_IDLE_AFTER_S, self._rest)
 
     def _rest(self) -> None:
-        self._spawn(run_in_thread(self._sidebar.set_attention, False, False))
+        self._spawn(self._sidebar.set_attention, False, False)
 
     def _on_sessions_change(self) -> None:
         sessions = dict(self._workspace.manager.sessions)
@@ -260,7 +260,7 @@ class Service:
             if sessions.get(name) is not managed:
                 self.hub.end_owned(managed, "logged out")
         self._sessions = sessions
-        self._spawn(run_in_thread(self._share))
+        self._spawn(self._share)
 
     def _share(self) -> None:
         """Tell this user's kernels the current session."""
@@ -290,10 +290,12 @@ class Service:
         with contextlib.suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(function, *args)
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(self, function: Callable[..., object], *args: Any) -> None:
+        """Run a function in a thread, for nobody who waits."""
+
         async def run() -> None:
             try:
-                await work
+                await run_in_thread(function, *args)
             except Exception as e:
                 log.warning("work for the sidebar failed: %s", self._explain(e))
 
