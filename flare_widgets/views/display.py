@@ -1,4 +1,4 @@
-"""Functions that show views in the notebook."""
+"""Functions that make views, and show them in the notebook."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from ..api import Session
 from ..monitoring import Monitor
 from .compare.view import CompareView
 from .compare.view_model import MAX_JOBS
+from .core.live_view import HOST, hosted_by
 from .job.actions import JobSession
 from .job.view import JobSource, JobView
 from .jobs.view import JobsView, NestedView
@@ -57,11 +58,16 @@ def show_system(session: Session, monitor: Monitor) -> SystemView:
     FlareError
         The server could not be queried.
     """
-    watch = monitor.watch_system()
-    watch.update(session.get_system_info())
-    view = SystemView(watch, session)
+    view = make_system_view(session, monitor)
     view.show()
     return view
+
+
+def make_system_view(session: Session, monitor: Monitor) -> SystemView:
+    """Return the view of the server and its sites, not displayed yet; parameters as of :func:`show_system`."""
+    watch = monitor.watch_system()
+    watch.update(session.get_system_info())
+    return SystemView(watch, session)
 
 
 def show_submit(
@@ -146,19 +152,45 @@ def show_jobs(monitor: Monitor, *, folder: str | None = None) -> JobsView:
         The view, already displayed.
     """
 
-    def open_job(job_id: str) -> NestedView:
-        watch = monitor.watch(job_id)
-        return JobView(watch, monitor.session, folder=folder), watch.stop
-
-    def compare(job_ids: Sequence[str]) -> NestedView:
-        watches = [monitor.watch(job_id) for job_id in job_ids[:MAX_JOBS]]
-
-        def end() -> None:
-            for watch in watches:
-                watch.stop()
-
-        return CompareView(watches), end
-
-    view = JobsView(monitor, open_job, compare, folder=folder)
+    view = make_jobs_view(monitor, folder=folder)
     view.show()
     return view
+
+
+def make_jobs_view(monitor: Monitor, *, folder: str | None = None) -> JobsView:
+    """Return the view of all jobs, not displayed yet; parameters as of :func:`show_jobs`.
+
+    A job that is opened in it, and a comparison, have the same host as the view.
+    """
+    host = HOST.get()
+
+    def open_job(job_id: str) -> NestedView:
+        with hosted_by(host):
+            return make_job_view(monitor, job_id, folder=folder)
+
+    def compare(job_ids: Sequence[str]) -> NestedView:
+        with hosted_by(host):
+            return make_comparison(monitor, job_ids[:MAX_JOBS])
+
+    return JobsView(monitor, open_job, compare, folder=folder)
+
+
+def make_job_view(monitor: Monitor, job_id: str, *, folder: str | None = None) -> NestedView:
+    """Return the view of a job with a watch of its own, not displayed yet, and a function that ends the watch."""
+    watch = monitor.watch(job_id)
+    return JobView(watch, monitor.session, folder=folder), watch.stop
+
+
+def make_comparison(monitor: Monitor, job_ids: Sequence[str]) -> NestedView:
+    """Return the view of several jobs side by side, not displayed yet, and a function that ends their watches."""
+    watches = [monitor.watch(job_id) for job_id in job_ids]
+
+    def end() -> None:
+        for watch in watches:
+            watch.stop()
+
+    try:
+        return CompareView(watches), end
+    except BaseException:
+        end()
+        raise

@@ -39,7 +39,7 @@ def record(monkeypatch):
     """Have views send into the void, and return what they leave in their place in the end, as it comes."""
     left = []
     monkeypatch.setattr(comm, "create_comm", RecordingComm)
-    monkeypatch.setattr(OutputHandles, "replace", lambda self, static: left.append(static))
+    monkeypatch.setattr(OutputHandles, "replace", lambda self, make_static: left.append(make_static()))
     return left
 
 

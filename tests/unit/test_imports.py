@@ -57,6 +57,9 @@ MAY = {
         "magics",
         "config", "options", "local_files",
     },
+    "lab": {
+        "views", "manager", "monitoring", "api", "kit", "errors", "formatting", "federation", "config",
+    },
     "__main__": {"cli"},
 }
 # fmt: on
@@ -64,6 +67,9 @@ MAY = {
 #: Importing them into a script that only wants the FLARE API would be a surprise.
 NOTEBOOK = {"IPython", "ipywidgets", "anywidget"}
 HEAVY = {"nvflare", "grpc", "traitlets", *NOTEBOOK}
+
+#: What only a Jupyter server has.
+SERVER = {"jupyter_server", "jupyter_core", "tornado"}
 
 #: Whom views follow: what changes in there is a trait.
 OBSERVED = {"manager", "config"}
@@ -154,10 +160,20 @@ def test_only_views_and_magics_know_notebook() -> None:
         own = room(file)
         if own in ("views", "magics"):
             continue
-        forbidden = NOTEBOOK if own in OBSERVED else NOTEBOOK | {"traitlets"}
+        forbidden = NOTEBOOK if own in OBSERVED | {"lab"} else NOTEBOOK | {"traitlets"}
         # The front door and the command line hand the notebook's objects on, inside functions.
         names = top_level(imports(file, at_import_time=own in ("front door", "cli")))
         wrong += [f"{'.'.join(dotted(file))} imports {name}" for name in names & forbidden]
+    assert wrong == []
+
+
+def test_only_lab_knows_jupyter_server() -> None:
+    wrong = []
+    for file in MODULES:
+        names = top_level(imports(file, at_import_time=room(file) == "manager"))
+        if room(file) != "lab":
+            wrong += [f"{'.'.join(dotted(file))} imports {name}" for name in names & SERVER]
+            assert room(file) in ("lab",) or "flare_widgets.lab" not in imports(file)
     assert wrong == []
 
 
@@ -211,6 +227,12 @@ def test_checks_see_what_is_forbidden(tmp_path: Path, monkeypatch: pytest.Monkey
         ("import flare_widgets.manager", (HEAVY | {"jinja2"}) - {"traitlets"}),
         ("from flare_widgets.wire.transports import http", HEAVY),
         ("from flare_widgets import LocalFederation", HEAVY),
+        ("import flare_widgets.lab", HEAVY | {"jupyter_server", "tornado", "cryptography", "jinja2"}),
+        # What a Jupyter server does at its start, whether or not a page will ever connect.
+        (
+            "import flare_widgets.lab as lab; lab._jupyter_server_extension_points()",
+            (NOTEBOOK - {"IPython"}) | {"nvflare", "flare_widgets.api", "flare_widgets.views", "cryptography"},
+        ),
     ],
 )
 def test_importing_brings_nothing_heavy(statement: str, forbidden: set[str]) -> None:

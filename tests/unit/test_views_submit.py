@@ -350,6 +350,55 @@ class TestSubmitting:
         assert "could not be shown" in caplog.text
 
 
+class TestFence:
+    """A form of which only a folder is to be seen, as in a Jupyter server."""
+
+    @pytest.fixture
+    def root(self, tmp_path):
+        root = tmp_path / "root"
+        make_job(root / "jobs" / "mine")
+        make_job(tmp_path / "outside" / "secret-job")
+        (root / "link").symlink_to(tmp_path / "outside")
+        (root / "job-link").symlink_to(tmp_path / "outside" / "secret-job")
+        return root
+
+    def test_paths_begin_with_folder(self, world, root, tmp_path):
+        form = SubmitForm(world, root / "jobs" / "mine", within=root)
+        assert form.job["path"] == "root/jobs/mine"
+        assert [crumb["name"] for crumb in form.listing["crumbs"]] == ["root", "jobs"]
+        assert str(tmp_path) not in json.dumps(form.get_state(), default=str)
+
+    def test_folder_that_is_job_shows_no_parent(self, world, root):
+        form = SubmitForm(world, root / "jobs" / "mine", within=root / "jobs" / "mine")
+        assert form.job["name"] == "mine"
+        assert [crumb["name"] for crumb in form.listing["crumbs"]] == ["mine"]
+
+    @pytest.mark.parametrize("typed", ["..", "/", "../outside/secret-job", "link", "link/secret-job", "job-link", "~"])
+    def test_typed_path_leads_not_out(self, world, root, typed):
+        form = SubmitForm(world, root, within=root)
+        form._handle_custom_msg({"kind": "open_path", "path": typed}, [])
+        wait_until(lambda: form.listing["problem"])
+        assert form.listing["problem"] == "this folder is not in the root folder of the Jupyter server"
+        assert form.listing["path"] == "root"
+        assert form.job == {}
+
+    def test_link_in_listing_leads_not_out(self, world, root):
+        form = SubmitForm(world, root, within=root)
+        number = next(f["id"] for f in form.listing["folders"] if f["name"] == "link")
+        form._handle_custom_msg({"kind": "open_folder", "id": number}, [])
+        wait_until(lambda: form.listing["problem"])
+        assert form.job == {}
+
+    def test_folder_swapped_for_link_is_not_sent(self, world, root, tmp_path):
+        form = SubmitForm(world, root / "jobs" / "mine", within=root)
+        (root / "jobs" / "mine").rename(tmp_path / "gone")
+        (root / "jobs" / "mine").symlink_to(tmp_path / "outside" / "secret-job")
+        form._handle_custom_msg({"kind": "start", "action": "submit"}, [])
+        wait_until(lambda: form.actions[0]["state"] == "failed")
+        assert world.sent == []
+        assert "not in the root folder" in form.actions[0]["message"]
+
+
 class TestTheEnd:
     def test_closed_session_leaves_submitted_list(self, world, hello, replaced):
         form = SubmitForm(world, hello)

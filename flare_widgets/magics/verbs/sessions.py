@@ -13,6 +13,7 @@ from ...errors import NoConnection, ServerIdentityError
 from ...formatting.text import format_duration, sanitize
 from ...local_files import shorten_path
 from ...manager import ManagedSession, find_kits, resolve_kit
+from ...manager.shared_session import find_shared_session
 from ...options import OFFLINE, STEP_TIMEOUT, STUDY, TIMEOUT, option
 from ...views.core.pretty import PrettyTable
 from ...views.display import show_sessions
@@ -50,12 +51,23 @@ def connect(
         %flare connect kits/admin@nvidia.com
         %flare connect kits/admin@nvidia.com --study heart
         %flare connect ada --name hospital-a        a kit by its folder's name; the session is called hospital-a
-        session = %flare connect                    the configured kit
+        session = %flare connect                    the configured kit; else as JupyterLab's sidebar is connected,
+                                                    else with the only kit that %flare kits lists
     """
     word = kit or state.config.kit
-    if not word:
+    if word:
+        return open_session(state, resolve_kit(word, state.find_kit_folders), name, study, timeout).session
+    sidebar = find_shared_session()
+    if sidebar is not None:
+        session = open_session(state, sidebar.kit, name, study or sidebar.study, timeout).session
+        print(f"connected as the sidebar is: {sanitize(sidebar.name, 100)}")  # noqa: T201
+        return session
+    found = state.find_kit_folders()
+    if len(found) != 1:
         raise UsageError("which startup kit? Use %flare connect KIT (%flare kits lists the kits it finds)")
-    return open_session(state, resolve_kit(word, state.find_kit_folders), name, study, timeout).session
+    session = open_session(state, found[0], name, study, timeout).session
+    print(f"connected with the only startup kit here: {sanitize(shorten_path(found[0]), 200)}")  # noqa: T201
+    return session
 
 
 def open_session(

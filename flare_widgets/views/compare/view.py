@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import ceil
-from pathlib import Path
 from typing import Any
 
 import traitlets
@@ -21,8 +20,6 @@ from ..core.html import fit_to_notebook, scoped_style, template_environment
 from ..core.live_view import LiveView
 from ..job.view import JobSource
 from .view_model import MAX_JOBS, Comparison, best_cells, compare_snapshots, comparison_rows
-
-_STATIC = Path(__file__).parents[1] / "static"
 
 
 class CompareView(LiveView):
@@ -54,8 +51,7 @@ class CompareView(LiveView):
         There are fewer than two jobs, or more than eight.
     """
 
-    _esm = _STATIC / "compare.js"
-    _css = _STATIC / "compare.css"
+    bundle = "compare"
 
     jobs = traitlets.List(traitlets.Dict()).tag(sync=True)
     headings = traitlets.List(traitlets.Unicode()).tag(sync=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 from typing import Any
 
 import traitlets
@@ -12,7 +11,6 @@ from ...formatting.text import sanitize
 from .html import scoped_style, template_environment
 from .live_view import LiveView
 
-_STATIC = Path(__file__).parents[1] / "static"
 _MAX_TEXT_CHARS = 500
 
 
@@ -34,8 +32,7 @@ class ConfirmationView(LiveView):
         The answer; None before there is one.
     """
 
-    _esm = _STATIC / "confirm.js"
-    _css = _STATIC / "confirm.css"
+    bundle = "confirm"
 
     question = traitlets.Unicode().tag(sync=True)
     confirm_label = traitlets.Unicode().tag(sync=True)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import contextvars
+import functools
 import threading
 import time
-from typing import Any, NoReturn, SupportsIndex
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any, ClassVar, NoReturn, SupportsIndex
 
 import anywidget
 import traitlets
@@ -24,6 +29,29 @@ _RENEWAL_INTERVAL_S = 10.0
 _SOON_S = 0.5
 """Seconds between two of them at milestones, such as rounds."""
 
+_BUNDLES = Path(__file__).parents[1] / "static"
+
+HOST: ContextVar[Callable[[LiveView], Any] | None] = ContextVar("flare_widgets_host", default=None)
+"""Makes the channel of each view that is made in this context, in place of a kernel's comm; None in a kernel.
+
+A channel has what a widget uses of its comm: ``comm_id``, ``on_msg``, ``send``, ``close``.
+"""
+
+
+@contextlib.contextmanager
+def hosted_by(make_channel: Callable[[LiveView], Any] | None) -> Iterator[None]:
+    """Have `make_channel` make the channels of the views that are made in the block; see :data:`HOST`."""
+    token = HOST.set(make_channel)
+    try:
+        yield
+    finally:
+        HOST.reset(token)
+
+
+@functools.cache
+def _read_bundle(name: str) -> str:
+    return (_BUNDLES / name).read_text(encoding="utf-8")
+
 
 class LiveView(anywidget.AnyWidget):
     """A view that follows an object.
@@ -39,11 +67,16 @@ class LiveView(anywidget.AnyWidget):
 
     Attributes
     ----------
+    bundle : str
+        The name of its front-end module and style sheet: a class attribute.
     sent_at : float
         This machine's clock when the state was sent, for a browser whose clock differs.
     static_id : str
         The id by which a front end marks the view as drawn, see :mod:`.static_form`.
     """
+
+    bundle: ClassVar[str] = ""
+    comm: Any
 
     _max_messages_per_s = _MAX_MESSAGES_PER_S
     """A lower limit for a view that sends other messages too."""
@@ -64,6 +97,11 @@ class LiveView(anywidget.AnyWidget):
         self._shown: tuple[object, object] = (None, None)
         self._renew_later = Throttle(self._renew_static_form, _RENEWAL_INTERVAL_S)
         self._renew_soon = Throttle(self._renew_static_form, _SOON_S)
+        # As text, of the instance: a class that has a path keeps each of its instances alive (anywidget's issue 929).
+        # Pages that show a view outside of a notebook have the bundle already.
+        is_bundle_needed = self.bundle and HOST.get() is None
+        self._esm = _read_bundle(f"{self.bundle}.js") if is_bundle_needed else ""
+        self._css = _read_bundle(f"{self.bundle}.css") if is_bundle_needed else ""
         super().__init__(sent_at=time.time(), static_id=static_id, **self._state(), **traits)
         self.on_msg(self._on_message)
         self._throttle = Throttle(self._send_update, 1 / self._max_messages_per_s)
@@ -78,6 +116,26 @@ class LiveView(anywidget.AnyWidget):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> NoReturn:
         refuse_copy("view")
+
+    @property
+    def is_static(self) -> bool:
+        """True if the view no longer follows anything."""
+        return self._is_static
+
+    def open(self) -> None:
+        """Open the channel to the front ends, if there is none."""
+        make_channel = HOST.get()
+        if make_channel is None:
+            super().open()
+        elif self.comm is None:
+            self.comm = make_channel(self)
+
+    def close(self) -> None:
+        """Remove the view from all front ends, and release it; :meth:`make_static` first leaves its static form."""
+        is_open = self.comm is not None
+        super().close()
+        if is_open:
+            self.layout.close()  # a widget of its own, which ipywidgets keeps
 
     def show(self) -> None:
         """Show the view in the current cell; in a terminal, print its text."""
@@ -107,7 +165,7 @@ class LiveView(anywidget.AnyWidget):
                 self._unfollow()
             self._dispose()
             atexit.unregister(self.make_static)
-            self._outputs.replace(self._mimebundle())
+            self._outputs.replace(self._mimebundle)
 
     # -- provided by a subclass ----------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +56,7 @@ class OutputHandles:
         self._lock = threading.RLock()
         self._places: list[_Place] = []
         self._final_data: dict[str, str] | None = None
+        self._is_over = False
         self._shown_in_cell: object = None
         self.is_headless = False
 
@@ -82,7 +84,7 @@ class OutputHandles:
             return
         self.is_headless |= is_headless()
         with self._lock:
-            if live is None or self._final_data is not None:
+            if live is None or self._is_over:
                 self._places.append(_Place(None, _display(self._final_data or static)))
             else:
                 place = _display({**live.data, **EMPTY_PLACE}, live.metadata)
@@ -100,7 +102,7 @@ class OutputHandles:
         """Show a view in outputs that showed another view. May be called from any thread."""
         with self._lock:
             self._places.append(place)
-            if self._final_data is None and place.live is not None and live is not None:
+            if not self._is_over and place.live is not None and live is not None:
                 _update_display(place.live, {**live.data, **EMPTY_PLACE}, live.metadata)
                 _update_display(place.static, self._mark(static))
             else:
@@ -114,16 +116,25 @@ class OutputHandles:
     def renew(self, static: dict[str, str]) -> None:
         """Renew the static form beside the live view, unless the view has ended. May be called from any thread."""
         with self._lock:
-            if self._final_data is None:
+            if not self._is_over:
                 for place in self._places:
                     _update_display(place.static, self._mark(static))
 
-    def replace(self, static: dict[str, str]) -> None:
-        """Replace everything shown so far by a static form. May be called from any thread; never prints."""
+    def replace(self, make_static: Callable[[], dict[str, str]]) -> None:
+        """Replace everything shown so far by a static form. May be called from any thread; never prints.
+
+        Parameters
+        ----------
+        make_static
+            Returns the static form by MIME type; not called if nothing is shown.
+        """
         with self._lock:
-            self._final_data = static
+            self._is_over = True
+            if not self._places:
+                return
+            self._final_data = make_static()
             for place in self._places:
-                self._end(place, static)
+                self._end(place, self._final_data)
 
     def _end(self, place: _Place, static: dict[str, str]) -> None:
         if place.live is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import traitlets
@@ -16,8 +15,6 @@ from ...formatting.text import format_duration, sanitize
 from ..core.actions import Action, Actions
 from ..core.live_view import LiveView
 from .html import faults_html
-
-_STATIC = Path(__file__).parents[1] / "static"
 
 
 @dataclass(frozen=True)
@@ -98,8 +95,7 @@ class FaultsView(LiveView):
         A summary in one sentence.
     """
 
-    _esm = _STATIC / "faults.js"
-    _css = _STATIC / "faults.css"
+    bundle = "faults"
 
     title = traitlets.Unicode().tag(sync=True)
     rows: Any = traitlets.List().tag(sync=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Protocol
 
 import traitlets
@@ -21,8 +20,6 @@ from .log import LogFeed
 from .metrics import MetricsJsonCache, describe_hidden_metrics
 from .tables import TablesJsonCache
 from .view_model import build_view_model
-
-_STATIC = Path(__file__).parents[1] / "static"
 
 
 class JobSource(Protocol):
@@ -112,8 +109,7 @@ class JobView(LiveView):
         True if the logs of the job can be read, see :class:`.LogFeed`.
     """
 
-    _esm = _STATIC / "job.js"
-    _css = _STATIC / "job.css"
+    bundle = "job"
 
     view_model = traitlets.Dict().tag(sync=True)
     metrics: traitlets.List[Any] = traitlets.List().tag(sync=True)
@@ -209,4 +205,4 @@ class JobView(LiveView):
             self._request_update()
         elif self._actions is not None and not self._actions.is_busy():
             # An action still running when the view became static: its result is added to the static form.
-            self._outputs.replace(self._mimebundle())
+            self._outputs.replace(self._mimebundle)

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from math import ceil
-from pathlib import Path
 from typing import Any, Protocol
 
 import traitlets
@@ -31,7 +30,6 @@ from ..core.row_sync import RowSync
 from ..core.visibility import VisibilityTracker
 from ..job.timeline import readable_status, status_category
 
-_STATIC = Path(__file__).parents[1] / "static"
 _FIRST_LIST_TIMEOUT_S = (
     3.0  # seconds to wait for the server's first answer in a new view, so that its static form has content
 )
@@ -97,8 +95,7 @@ class JobsView(LiveView):
         The offered actions: see :class:`.Actions`.
     """
 
-    _esm = _STATIC / "jobs.js"
-    _css = _STATIC / "jobs.css"
+    bundle = "jobs"
 
     _max_messages_per_s = 20 - _MAX_ROW_MESSAGES_PER_S
 
@@ -393,6 +390,7 @@ def _close_nested(nested: NestedView | None) -> None:
         view, end = nested
         view.make_static()
         end()
+        view.close()
 
 
 def _finished_future() -> concurrent.futures.Future[str]:

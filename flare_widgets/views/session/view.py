@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Protocol
 
 import traitlets
@@ -18,8 +17,6 @@ from .html import sessions_html
 from .view_model import SessionViewModel
 
 __all__ = ["Manager", "SessionBadge", "SessionSwitcher"]
-
-_STATIC = Path(__file__).parents[1] / "static"
 
 
 class NamedSession(Protocol):
@@ -63,8 +60,7 @@ class _SessionsView(LiveView):
         The text in place of sessions if there are none.
     """
 
-    _esm = _STATIC / "session.js"
-    _css = _STATIC / "session.css"
+    bundle = "session"
 
     sessions: traitlets.List[Any] = traitlets.List().tag(sync=True)
     current = traitlets.Unicode().tag(sync=True)

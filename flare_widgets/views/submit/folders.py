@@ -52,6 +52,23 @@ def list_folder(path: Path) -> FolderContents:
     return FolderContents(path, tuple((name, looks_like_job(path / name)) for name in shown), len(names) - len(shown))
 
 
+def is_within(path: Path, folder: Path | None) -> bool:
+    """Return whether a path is in a folder, wherever links lead; True if there is no such folder."""
+    if folder is None:
+        return True
+    try:
+        return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+    except (OSError, ValueError):
+        return False
+
+
+def shown_path(path: Path, within: Path | None) -> str:
+    """Return a path as it is shown: in `within` it begins with the name of that folder."""
+    if within is None or not path.is_relative_to(within):
+        return str(path)
+    return str(Path(within.name, path.relative_to(within)))
+
+
 def looks_like_job(path: Path) -> bool:
     """Return whether a folder looks like a job's; an unreadable one does not."""
     try:
@@ -68,9 +85,12 @@ class FolderListing:
     ----------
     contents
         The listed folder.
+    within
+        The folder that can be shown at most, by whose name all paths begin; None for the whole disk.
     """
 
     contents: FolderContents
+    within: Path | None = None
     _paths_by_id: dict[int, Path] = field(default_factory=dict)
     _json: dict[str, Any] = field(default_factory=dict)
 
@@ -78,9 +98,10 @@ class FolderListing:
 
     def __post_init__(self) -> None:
         place = self.contents
-        crumbs = [place.path, *place.path.parents][:_MAX_BREADCRUMBS][::-1]
+        above = [path for path in place.path.parents if self.within is None or path.is_relative_to(self.within)]
+        crumbs = [place.path, *above][:_MAX_BREADCRUMBS][::-1]
         self._json = {
-            "path": sanitize(str(place.path), 500),
+            "path": sanitize(shown_path(place.path, self.within), 500),
             "crumbs": [{"id": self._assign_id(path), "name": sanitize(path.name or str(path))} for path in crumbs],
             "folders": [
                 {"id": self._assign_id(place.path / name), "name": sanitize(name), "job": job}

@@ -17,16 +17,15 @@ from ...api import commands
 from ...api.permissions import session_denial_reason
 from ...api.session import Session
 from ...api.transfer.job_folder import JobFolder, JobFolderProblem, find_problems, read_job_folder
+from ...errors import InvalidArgumentError
 from ...formatting.text import SHORT_ID, format_size, sanitize
 from ...local_files import absolute_path
 from ..core.actions import Action, ActionContext, Actions
 from ..core.live_view import LiveView
 from ..core.output_handles import Placeholder
 from ..session.view_model import session_trouble
-from .folders import FolderListing, list_folder, looks_like_job
+from .folders import FolderContents, FolderListing, is_within, list_folder, looks_like_job, shown_path
 from .html import submit_html
-
-_STATIC = Path(__file__).parents[1] / "static"
 
 log = logging.getLogger("flare_widgets")
 
@@ -44,6 +43,8 @@ class SubmitForm(LiveView):
         The initial folder: a job folder, or one to search for such; the working directory if not given.
     make_job_view
         Called with the id of each new job, in a thread; returns the view of it to be shown below, or None.
+    within
+        The folder that can be shown and submitted from; None for the whole disk. Links do not lead out of it.
 
     Attributes
     ----------
@@ -61,8 +62,7 @@ class SubmitForm(LiveView):
         The jobs submitted so far, newest first: ``job_id, name, at``.
     """
 
-    _esm = _STATIC / "submit.js"
-    _css = _STATIC / "submit.css"
+    bundle = "submit"
 
     session_facts = traitlets.Dict().tag(sync=True)
     listing = traitlets.Dict().tag(sync=True)
@@ -76,8 +76,11 @@ class SubmitForm(LiveView):
         session: Session,
         folder: str | Path | None = None,
         make_job_view: Callable[[str], LiveView | None] = lambda _: None,
+        *,
+        within: Path | None = None,
     ) -> None:
         self._session = session
+        self._within = within
         self._make_job_view = make_job_view
         self._placeholder = Placeholder()
         self._submitted_jobs: list[dict[str, Any]] = []
@@ -86,7 +89,8 @@ class SubmitForm(LiveView):
         self._last_scan = 0
         start = Path(os.path.normpath(absolute_path(folder or ".")))  # a link must stay one
         chosen = start if folder is not None and looks_like_job(start) else None
-        self._listing = FolderListing(list_folder(start if chosen is None else start.parent))
+        listed = start if chosen is None or not is_within(start.parent, within) else start.parent
+        self._listing = FolderListing(self._list_folder(listed), within)
         if chosen is not None:
             self._job_folder = read_job_folder(chosen)
         submit = Action(
@@ -125,6 +129,7 @@ class SubmitForm(LiveView):
     def _job_json(self, folder: JobFolder) -> dict[str, Any]:
         found = folder.to_json()
         del found["initial_problems"]
+        found["path"] = shown_path(Path(folder.path), self._within)
         wrong = [{"severity": p.severity, "message": p.message} for p in self._problems(folder)]
         return {**_sanitize_json(found), "problems": wrong}
 
@@ -193,8 +198,9 @@ class SubmitForm(LiveView):
         threading.Thread(target=self._scan, args=(path, turn), name="flare-folders", daemon=True).start()
 
     def _scan(self, path: Path, scan: int) -> None:
-        job = read_job_folder(path) if looks_like_job(path) else None
-        listing = FolderListing(list_folder(path)) if job is None else None
+        is_reachable = is_within(path, self._within)
+        job = read_job_folder(path) if is_reachable and looks_like_job(path) else None
+        listing = FolderListing(self._list_folder(path), self._within) if job is None else None
         with self._state_lock:
             if scan != self._last_scan or self._actions.is_busy("submit"):
                 return
@@ -202,13 +208,19 @@ class SubmitForm(LiveView):
                 # An unreachable folder leaves the listing unchanged, and shows the reason.
                 if listing.contents.problem:
                     listing = FolderListing(
-                        _with_problem(list_folder(self._listing.contents.path), listing.contents.problem)
+                        _with_problem(self._list_folder(self._listing.contents.path), listing.contents.problem),
+                        self._within,
                     )
                 self._listing, self._job_folder = listing, None
             else:
                 self._job_folder = job
             self._actions.reset("submit")
         self._request_update()
+
+    def _list_folder(self, path: Path) -> FolderContents:
+        if is_within(path, self._within):
+            return list_folder(path)
+        return FolderContents(path, problem="this folder is not in the root folder of the Jupyter server")
 
     def _fetch_connected_sites(self) -> None:
         def note(future: concurrent.futures.Future[Any]) -> None:
@@ -233,6 +245,8 @@ class SubmitForm(LiveView):
     def _submit(self, context: ActionContext) -> str:
         folder = self._job_folder
         assert folder is not None, "disabled while no folder is chosen"
+        if not is_within(Path(folder.path), self._within):  # a link that was changed meanwhile
+            raise InvalidArgumentError("this folder is not in the root folder of the Jupyter server")
         job_id = self._session.submit_job(folder.path, progress=context.progress_callback("sending"))
         self._submitted_jobs = [
             {"job_id": sanitize(job_id), "name": sanitize(folder.name), "at": time.time()},

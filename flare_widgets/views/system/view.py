@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -24,8 +23,6 @@ from .html import system_html
 from .view_model import build_view_model
 
 __all__ = ["SystemStatus", "SystemView"]
-
-_STATIC = Path(__file__).parents[1] / "static"
 
 
 class SystemControls(Protocol):
@@ -110,8 +107,7 @@ class SystemView(LiveView):
         The actions by expanded target (``server``, or a site's name); see :meth:`.Actions.to_json`.
     """
 
-    _esm = _STATIC / "system.js"
-    _css = _STATIC / "system.css"
+    bundle = "system"
 
     view_model = traitlets.Dict().tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)

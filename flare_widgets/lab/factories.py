@@ -1,0 +1,107 @@
+"""The views that pages may open: made for a kind and its arguments, in a thread."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..formatting.text import sanitize
+from ..manager import ManagedSession, SessionManager
+from ..views.compare.view_model import MAX_JOBS
+from ..views.display import make_comparison, make_job_view, make_jobs_view, make_system_view
+from ..views.submit.view import SubmitForm
+from .hub import Made, Refused
+from .paths import PathGuard
+
+_JOB_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
+
+
+class Factories:
+    """Makers of views by kind.
+
+    Parameters
+    ----------
+    manager
+        The sessions.
+    guard
+        The paths that a page may name.
+    results_folder
+        The folder for downloads; None for the default.
+    """
+
+    def __init__(self, manager: SessionManager, guard: PathGuard, results_folder: str | None = None) -> None:
+        self._manager = manager
+        self._guard = guard
+        self._results_folder = results_folder
+        self._makers: dict[str, Callable[[ManagedSession, Mapping[str, Any]], Made]] = {
+            "compare": self._make_compare,
+            "job": self._make_job,
+            "jobs": self._make_jobs,
+            "submit": self._make_submit,
+            "system": self._make_system,
+        }
+
+    def make(self, kind: str, args: Mapping[str, Any]) -> Made:
+        """Return the view of a kind.
+
+        Raises
+        ------
+        Refused
+            There is no such kind, session or job.
+        FlareError
+            The server does not answer.
+        """
+        maker = self._makers.get(kind)
+        if maker is None:
+            raise Refused(f"This server cannot show {sanitize(kind, 40)!r}: reload the page, or update flare-widgets.")
+        return maker(self.find_session(args.get("session")), args)
+
+    def find_session(self, name: object) -> ManagedSession:
+        """Return an open session by its name, or the current one if `name` is None.
+
+        Raises
+        ------
+        Refused
+            There is none.
+        """
+        wanted = self._manager.current if name is None else name
+        managed = self._manager.sessions.get(wanted) if isinstance(wanted, str) else None
+        if managed is None:
+            whose = f" as {sanitize(wanted, 100)}" if isinstance(wanted, str) and wanted else ""
+            raise Refused(f"Not connected{whose}: connect in the sidebar first.")
+        found: ManagedSession = managed
+        if found.session.closed:
+            raise Refused(f"The session {sanitize(found.name, 100)} has ended: connect again in the sidebar.")
+        return found
+
+    def _make_jobs(self, managed: ManagedSession, _: Mapping[str, Any]) -> Made:
+        return Made(make_jobs_view(managed.monitor, folder=self._results_folder), owner=managed)
+
+    def _make_job(self, managed: ManagedSession, args: Mapping[str, Any]) -> Made:
+        view, end = make_job_view(managed.monitor, _job_id(args.get("job")), folder=self._results_folder)
+        return Made(view, end, managed)
+
+    def _make_compare(self, managed: ManagedSession, args: Mapping[str, Any]) -> Made:
+        asked = args.get("jobs")
+        jobs = list(dict.fromkeys(_job_id(each) for each in asked)) if isinstance(asked, list) else []
+        if not 2 <= len(jobs) <= MAX_JOBS:
+            raise Refused(f"Choose two to {MAX_JOBS} jobs to compare.")
+        view, end = make_comparison(managed.monitor, jobs)
+        return Made(view, end, managed)
+
+    def _make_system(self, managed: ManagedSession, _: Mapping[str, Any]) -> Made:
+        return Made(make_system_view(managed.session, managed.monitor), owner=managed)
+
+    def _make_submit(self, managed: ManagedSession, args: Mapping[str, Any]) -> Made:
+        if self._guard.root is None:
+            raise Refused("The files of this Jupyter server are not on its disk.")
+        asked = args.get("folder")
+        folder = self._guard.root if asked is None else self._guard.resolve_folder(asked)
+        return Made(SubmitForm(managed.session, folder, within=self._guard.root), owner=managed)
+
+
+def _job_id(value: object) -> str:
+    if not isinstance(value, str) or not _JOB_ID.fullmatch(value):
+        raise Refused("This is not the id of a job.")
+    return value

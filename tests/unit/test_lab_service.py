@@ -1,0 +1,568 @@
+"""Sessions, kits and the sidebar of a Jupyter server, with a scripted FLARE server and pages that are lists."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import stat
+import time
+from types import SimpleNamespace
+
+import kits
+import pytest
+from servers import FlareServer, ok
+from traitlets.config import Config
+
+from flare_widgets.api import SessionState
+from flare_widgets.lab import service as service_module
+from flare_widgets.lab.hub import Refused
+from flare_widgets.lab.notifications import EndWatch, make_notices
+from flare_widgets.lab.service import Service, Settings
+from flare_widgets.lab.sidebar import changed_keys, ended_json, job_json, session_json, sites_json
+from flare_widgets.lab.workspace import make_connect_cell
+from flare_widgets.manager.shared_session import (
+    SharedSession,
+    find_shared_session,
+    read_shared_session,
+    shared_session_file,
+    write_shared_session,
+)
+from flare_widgets.monitoring.job.snapshot import JobSnapshot
+from flare_widgets.monitoring.job_list.watch import ListedJob
+from flare_widgets.monitoring.system.snapshot import Site, SystemSnapshot
+
+HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e"
+NOW = 1_795_000_000.0
+JOB = "07d15d2a-0000-4000-8000-000000000001"
+RUNNING = ListedJob(JOB, "hello", "default", "ann@h.org", "RUNNING", NOW - 60, NOW - 50)
+DONE = ListedJob(JOB, "hello", "default", "ann@h.org", "FINISHED:COMPLETED", NOW - 60, duration=50.0)
+FAILED = ListedJob(JOB, HOSTILE, "default", "ann@h.org", "FINISHED:EXECUTION_EXCEPTION", NOW - 60, duration=50.0)
+
+
+class Page:
+    """A page that keeps what it is sent."""
+
+    def __init__(self, username="ada"):
+        self.username = username
+        self.last_frame_at = time.monotonic()
+        self.frames = []
+
+    def post(self, text):
+        self.frames.append(json.loads(text))
+
+    def of(self, op):
+        return [frame for frame in self.frames if frame["op"] == op]
+
+    @property
+    def sidebar(self):
+        facts = {}
+        for frame in self.of("sidebar"):
+            facts |= frame["set"]
+        return facts
+
+
+async def until(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def server():
+    server = FlareServer()
+    server.jobs = [{"job_id": JOB, "job_name": "hello", "status": "RUNNING", "duration": "0:00:09"}]
+    server.commands |= {
+        "list_jobs": lambda _: ok(jobs=server.jobs),
+        "get_job_meta": lambda _: ok(job_meta=server.jobs[0]),
+        "check_status": ok(
+            server_start_time=1.0,
+            clients=[{"client_name": "hospital-a", "client_last_conn_time": time.time()}],
+            jobs=[{"job_id": JOB, "app_name": "app"}],
+        ),
+    }
+    with server.running() as port:
+        server.port = port
+        yield server
+
+
+@pytest.fixture
+def root(tmp_path, server):
+    root = tmp_path / "root"
+    kits.write_kit(root / "kits" / "ada", host="127.0.0.1", port=server.port)
+    return root
+
+
+def make_settings(root, **changes):
+    values = {
+        "root": root,
+        "is_hidden_allowed": False,
+        "kit_folders": (),
+        "read_only": False,
+        "owner_only": False,
+        "reconnect": False,
+        "data_folder": root.parent / "data",
+        "runtime_folder": root.parent / "runtime",
+        "config": Config(),
+    }
+    return Settings(**{**values, **changes})
+
+
+@contextlib.asynccontextmanager
+async def serving(root, **changes):
+    service = Service(make_settings(root, **changes))
+    try:
+        yield service
+    finally:
+        await service.close()
+
+
+def asked(server, verb):
+    return [line for line in server.lines if line.split()[0] == verb]
+
+
+def run(scenario):
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+async def connect(service, page):
+    service.connect(page)
+    await until(lambda: page.sidebar.get("kits"))
+    return (await service.ask(page, "connect", {"kit": page.sidebar["kits"][0]["id"]}))["session"]
+
+
+# -- sessions and the sidebar ----------------------------------------------------------------------------------
+
+
+def test_page_connects_and_sees_everything(root, server):
+    async def scenario():
+        async with serving(root) as service:
+            page = Page()
+            service.connect(page)
+            await until(lambda: page.sidebar.get("kits"))
+            (kit,) = page.sidebar["kits"]
+            assert (kit["user"], kit["folder"], kit["usable"]) == ("ada@example.org", "kits/ada", True)
+            assert asked(server, "list_jobs") == []
+            name = await connect(service, page)
+            await until(lambda: page.sidebar["sessions"])
+            (session,) = page.sidebar["sessions"]
+            assert (session["name"], session["state"], session["current"]) == (name, "ready", True)
+            assert page.sidebar["kits"] == []
+            assert asked(server, "list_jobs") == []  # nobody looks
+            await service.ask(page, "visible", {"visible": True})
+            await until(lambda: page.sidebar["jobs"]["rows"])
+            (row,) = page.sidebar["jobs"]["rows"]
+            assert (row["id"], row["name"], row["status"]) == (JOB, "hello", "running")
+            await until(lambda: page.sidebar["sites"]["connected"] == 1)
+            await service.ask(page, "close", {"session": name})
+            await until(lambda: page.sidebar["kits"])
+            assert page.sidebar["sessions"] == []
+            assert [frame["seq"] for frame in page.of("sidebar")] == sorted({f["seq"] for f in page.of("sidebar")})
+
+    run(scenario)
+
+
+def test_nothing_is_asked_when_nobody_looks(root, server, monkeypatch):
+    monkeypatch.setattr(service_module, "_IDLE_AFTER_S", 0.05)
+
+    async def scenario():
+        async with serving(root) as service:
+            page = Page()
+            await connect(service, page)
+            await service.ask(page, "visible", {"visible": True})
+            await until(lambda: asked(server, "list_jobs"))
+            service.disconnect(page)
+            follows = service._sidebar._followers
+            await until(lambda: not follows)
+
+    run(scenario)
+
+
+def test_notice_of_ended_job_goes_to_page_in_front(root, server):
+    async def scenario():
+        async with serving(root) as service:
+            front, back = Page(), Page()
+            await connect(service, back)
+            service.connect(front)
+            for page in (back, front):
+                await service.ask(page, "notifications", {"wanted": True})
+            front.last_frame_at = time.monotonic() + 1
+            await until(lambda: asked(server, "get_job_meta"))
+            server.jobs[0] |= {"status": "FINISHED:COMPLETED", "duration": "0:00:10"}
+            await until(lambda: front.of("notification"))
+            (notice,) = front.of("notification")
+            assert (notice["words"], notice["tone"]) == (f"hello {JOB[:8]} is completed", "done")
+            assert notice["open"]["kind"] == "job"
+            assert back.of("notification") == []
+
+    run(scenario)
+
+
+def test_views_of_closed_session_end(root):
+    async def scenario():
+        async with serving(root) as service:
+            page = Page()
+            name = await connect(service, page)
+            model = await service.hub.open("jobs", {"session": name})
+            service.hub.follow(page, model.id)
+            await service.ask(page, "close", {"session": name})
+            await until(lambda: page.of("gone"))
+            assert page.of("gone") == [{"op": "gone", "model": model.id, "why": "logged out"}]
+            with pytest.raises(Refused, match=f"Not connected as {name}"):
+                await service.hub.open("jobs", {"session": name})
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("kind", "args", "why"),
+    [
+        ("nothing", {}, "cannot show 'nothing'"),
+        ("jobs", {"session": 3}, "Not connected: connect"),
+        ("job", {"job": "a b; shutdown"}, "not the id of a job"),
+        ("job", {"job": None}, "not the id of a job"),
+        ("compare", {"jobs": [JOB]}, "two to 8 jobs"),
+        ("compare", {"jobs": JOB}, "two to 8 jobs"),
+        ("submit", {"folder": "../.."}, "out of the root folder"),
+        ("submit", {"folder": "nowhere"}, "no folder nowhere"),
+    ],
+)
+def test_impossible_view_is_refused(root, kind, args, why):
+    async def scenario():
+        async with serving(root) as service:
+            name = await connect(service, Page())
+            with pytest.raises(Refused, match=why):
+                await service.hub.open(kind, {"session": name, **args})
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("do", "args", "why"),
+    [
+        ("nothing", {}, "cannot do 'nothing'"),
+        ("connect", {"kit": "kit-99"}, "not known any more"),
+        ("connect", {"kit": ["kit-1"]}, "not known any more"),
+        ("connect", {"folder": "../x"}, "out of the root folder"),
+        ("connect", {"folder": "kits"}, "kits is not a startup kit"),
+        ("connect", {"folder": "kits/ada", "study": "A B"}, "study"),
+        ("connect", {"folder": "kits/ada", "study": 7}, "not the name of a study"),
+        ("use", {"session": HOSTILE}, "not open any more"),
+        ("close", {}, "not open any more"),
+        ("study", {"session": []}, "not open any more"),
+        ("check_job", {"folder": "/../etc"}, "out of the root folder"),
+        ("connect_cell", {"session": "x"}, "not open any more"),
+    ],
+)
+def test_impossible_request_is_refused_without_paths(root, do, args, why):
+    async def scenario():
+        async with serving(root) as service:
+            page = Page()
+            service.connect(page)
+            with pytest.raises(Refused, match=why) as refused:
+                await service.ask(page, do, args)
+            assert str(root.parent) not in str(refused.value)
+
+    run(scenario)
+
+
+def test_checks_name_no_absolute_path(root):
+    (root / "hello").mkdir()
+    (root / "hello" / "meta.json").write_text("{")
+
+    async def scenario():
+        async with serving(root) as service:
+            page = Page()
+            service.connect(page)
+            kit = await service.ask(page, "check_kit", {"folder": "kits/ada"})
+            job = await service.ask(page, "check_job", {"folder": "hello"})
+            assert kit["words"].startswith("kits/ada: ")
+            assert job["problems"]
+            assert {p["severity"] for p in [*kit["problems"], *job["problems"]]} <= {"error", "warning"}
+            assert str(root) not in json.dumps([kit, job])
+
+    run(scenario)
+
+
+def test_change_of_study_replaces_session(root):
+    async def scenario():
+        async with serving(root) as service:
+            page = Page()
+            name = await connect(service, page)
+            value = await service.ask(page, "study", {"session": name, "study": "heart"})
+            assert value == {"session": f"{name}/heart"}
+            await until(lambda: [s["study"] for s in page.sidebar["sessions"]] == ["heart"])
+
+    run(scenario)
+
+
+def test_read_only_server_refuses_every_session(root):
+    async def scenario():
+        async with serving(root, read_only=True) as service:
+            page = Page()
+            name = await connect(service, page)
+            await until(lambda: page.sidebar["sessions"])
+            assert service.is_read_only
+            assert page.sidebar["read_only"] is True
+            assert service._workspace.manager[name].session.read_only
+
+    run(scenario)
+
+
+def test_owner_only_serves_nobody_else(root):
+    async def scenario():
+        async with serving(root, owner_only=True) as service:
+            owner, other = Page("ada"), Page("bob")
+            service.connect(other)
+            assert service.refusal(other) == ""
+            await connect(service, owner)
+            assert "another user" in service.refusal(other)
+            assert service.refusal(Page("ada")) == ""
+            before = len(other.frames)
+            await service.ask(owner, "refresh", {})
+            await until(lambda: owner.sidebar["sessions"])
+            assert len(other.frames) == before or not other.sidebar["sessions"]
+
+    run(scenario)
+
+
+def test_who_acts_is_logged_without_paths(root, caplog):
+    caplog.set_level("INFO", logger="flare_widgets.lab")
+
+    async def scenario():
+        async with serving(root) as service:
+            page = Page(f"ada{HOSTILE}")
+            name = await connect(service, page)
+            model = await service.hub.open("jobs", {"session": name})
+            service.log_message(page, model.id, {"kind": "start", "action": "abort"})
+
+    run(scenario)
+    ours = [record.getMessage() for record in caplog.records if record.name == "flare_widgets.lab"]
+    assert any(": connect kit-1" in line for line in ours)
+    assert any(": abort in the view" in line for line in ours)
+    assert not any(str(root) in line or "\x1b" in line for line in ours)
+
+
+# -- what is kept, and what kernels find -----------------------------------------------------------------------
+
+
+def test_sessions_are_remembered_and_reopened(root):
+    async def first():
+        async with serving(root) as service:
+            await connect(service, Page())
+
+    async def second():
+        async with serving(root, reconnect=True) as service:
+            page = Page()
+            service.connect(page)
+            await until(lambda: page.sidebar["sessions"])
+            await service.ask(page, "close", {"session": page.sidebar["sessions"][0]["name"]})
+
+    async def third():
+        async with serving(root, reconnect=True) as service:
+            page = Page()
+            service.connect(page)
+            await until(lambda: page.sidebar["kits"])
+            assert page.sidebar["sessions"] == []
+            await service.ask(page, "forget", {"kit": page.sidebar["kits"][0]["id"]})
+
+    run(first)
+    file = root.parent / "data" / "sessions.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    run(second)
+    run(third)
+    assert json.loads(file.read_text()) == []
+
+
+def test_remembered_nonsense_is_ignored(root):
+    file = root.parent / "data" / "sessions.json"
+    file.parent.mkdir()
+    file.write_text('[1, {"kit": 3}, {"kit": "/nowhere", "study": "default", "connected": true}]')
+
+    async def scenario():
+        async with serving(root, reconnect=True) as service:
+            page = Page()
+            service.connect(page)
+            await until(lambda: page.sidebar.get("kits"))
+
+    run(scenario)
+
+
+def test_kernel_finds_session_of_its_server(root, monkeypatch):
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(root.parent / "runtime"))
+    monkeypatch.setenv("JPY_PARENT_PID", str(os.getpid()))
+    assert find_shared_session() is None
+
+    async def scenario():
+        async with serving(root) as service:
+            name = await connect(service, Page())
+            await until(lambda: find_shared_session() is not None)
+            assert find_shared_session() == SharedSession(root / "kits" / "ada", "default", name)
+            monkeypatch.setenv("JPY_PARENT_PID", "1")
+            assert find_shared_session() is None
+            monkeypatch.setenv("JPY_PARENT_PID", str(os.getpid()))
+
+    run(scenario)
+    assert find_shared_session() is None
+    assert list((root.parent / "runtime").iterdir()) == []
+
+
+def test_file_of_another_user_is_not_believed(tmp_path):
+    file = shared_session_file(tmp_path, 7)
+    write_shared_session(file, SharedSession(tmp_path, "default", "a"))
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert read_shared_session(file) == SharedSession(tmp_path, "default", "a")
+    file.chmod(0o666)
+    assert read_shared_session(file) is None
+    file.chmod(0o600)
+    for text in ("", "[]", '{"kit": 1, "study": "x", "name": "y"}', '{"kit": "x"}'):
+        file.write_text(text)
+        assert read_shared_session(file) is None
+
+
+def test_cell_names_kit_as_kernel_finds_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    kit = tmp_path / "work" / "kits" / "ada smith"
+    lines = "%load_ext flare_widgets\n%flare connect "
+    assert make_connect_cell(tmp_path / "work" / "kits" / "ada", "default", tmp_path / "work") == f"{lines}ada"
+    assert make_connect_cell(kit, "heart", tmp_path) == f'{lines}"work/kits/ada smith" --study heart'
+    assert make_connect_cell(tmp_path / "work" / "ada", "default", tmp_path / "x") == f"{lines}~/work/ada"
+    assert make_connect_cell(tmp_path / "work" / "ada", "default", None) == f"{lines}~/work/ada"
+
+
+# -- folding ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "shown", "words"),
+    [
+        (SessionState.READY, "", "ready", ""),
+        (SessionState.CONNECTING, "", "connecting", ""),
+        (SessionState.RECONNECTING, "refused", "lost", "no connection to server:8002, trying again: refused"),
+        (SessionState.EXPIRED, "", "asleep", "logged out by the server for being idle"),
+        (SessionState.CLOSED, HOSTILE, "failed", "closed: <script>"),
+    ],
+)
+def test_session_state_is_told(state, reason, shown, words):
+    kit = SimpleNamespace(
+        username=HOSTILE,
+        role="lead",
+        organization="h",
+        project_name="p",
+        address="server:8002",
+        expires_at=SimpleNamespace(timestamp=lambda: NOW + 2.5 * 86_400),
+    )
+    status = SimpleNamespace(state=state, reason=reason)
+    session = SimpleNamespace(kit=kit, status=status, study="default", read_only=False)
+    told = session_json("a", session, True, NOW)
+    assert told["state"] == shown
+    assert told["words"].startswith(words)
+    assert told["days_left"] == 2
+    assert "\x1b" not in json.dumps(told)
+
+
+def test_job_without_details_is_told():
+    told = job_json(RUNNING, None, NOW)
+    assert told["status"] == "running"
+    assert told["since"] == NOW - 50
+    assert told["fraction"] is None
+    waiting = ListedJob(JOB, HOSTILE, status="SUBMITTED", submitted_at=NOW)
+    told = job_json(waiting, JobSnapshot(JOB), NOW)
+    assert (told["status"], told["words"], told["since"]) == ("waiting", "submitted", NOW)
+    assert "\x1b" not in told["name"]
+    lost = ListedJob(JOB, "x", status="RUNNING", is_lost=True)
+    assert job_json(lost, None, NOW)["words"] == "lost"
+
+
+def test_only_sites_in_trouble_are_named():
+    sites = (
+        Site("fine", last_seen=NOW - 1),
+        Site("silent", last_seen=NOW - 40),
+        Site("gone", connected=False),
+        Site("shut", connected=False, disabled=True),
+        Site(HOSTILE, last_seen=NOW, answers=False),
+    )
+    told = sites_json(SystemSnapshot(sites=sites, facts_at=NOW), NOW)
+    assert (told["connected"], told["total"]) == (3, 5)
+    assert [each["words"] for each in told["trouble"]] == [
+        "no heartbeat",
+        "disconnected",
+        "disabled",
+        "does not answer",
+    ]
+    assert "\x1b" not in json.dumps(told)
+    assert sites_json(SystemSnapshot(), NOW) == {"connected": 0, "total": 0, "trouble": []}
+
+
+def test_ended_jobs_of_last_day_are_counted():
+    old = ListedJob("c", status="FINISHED:COMPLETED", submitted_at=NOW - 3 * 86_400)
+    told = ended_json([RUNNING, DONE, FAILED, old], NOW)
+    assert (told["finished"], told["failed"]) == (1, 1)
+    assert NOW - 90_000 <= told["since"] <= NOW - 86_400
+
+
+def test_only_changes_are_told():
+    assert changed_keys({"a": 1, "b": [2]}, {"a": 1, "b": [3], "c": None}) == {"b": [3], "c": None}
+
+
+# -- notices ---------------------------------------------------------------------------------------------------
+
+
+def test_first_list_is_no_news():
+    ends = EndWatch()
+    ends.note([DONE], NOW)
+    assert ends.take("s", {}, NOW + 100) == []
+
+
+def test_end_is_told_once():
+    ends = EndWatch()
+    ends.note([RUNNING], NOW)
+    ends.note([DONE], NOW + 1)
+    ends.note([DONE], NOW + 2)
+    (ended,) = ends.take("s", {}, NOW + 2)
+    assert not ended.has_failed
+    assert ends.take("s", {}, NOW + 100) == []
+    (notice,) = make_notices([ended])
+    assert notice["tone"] == "done"
+    assert notice["open"] == {"kind": "job", "args": {"session": "s", "job": JOB}}
+
+
+def test_failure_waits_for_its_reason():
+    ends = EndWatch()
+    ends.note([RUNNING], NOW)
+    ends.note([FAILED], NOW + 1)
+    assert ends.take("s", {}, NOW + 2) == []
+    (ended,) = ends.take("s", {JOB: f"site-1 failed: {HOSTILE}"}, NOW + 2)
+    (notice,) = make_notices([ended])
+    assert notice["tone"] == "failed"
+    assert "site-1 failed" in notice["words"]
+    assert "\x1b" not in json.dumps(notice)
+
+
+def test_failure_without_reason_is_told_at_last():
+    ends = EndWatch()
+    ends.note([RUNNING], NOW)
+    ends.note([FAILED], NOW + 1)
+    (ended,) = ends.take("s", {}, NOW + 20)
+    assert "failed: execution exception" in make_notices([ended])[0]["words"]
+
+
+def test_burst_is_one_notice():
+    ends = EndWatch()
+    jobs = [ListedJob(f"{n}", f"job-{n}", status="RUNNING") for n in range(5)]
+    ends.note(jobs, NOW)
+    statuses = ["FINISHED:COMPLETED"] * 4 + ["FINISHED:EXECUTION_EXCEPTION"]
+    ends.note([ListedJob(f"{n}", status=status) for n, status in enumerate(statuses)], NOW)
+    ended = ends.take("s", {"4": "why"}, NOW)
+    (notice,) = make_notices(ended)
+    assert notice["words"] == "5 jobs have ended, 1 of them failed"
+    assert notice["open"] == {"kind": "jobs", "args": {"session": "s"}}
+
+
+def test_removed_job_is_no_end():
+    ends = EndWatch()
+    ends.note([RUNNING], NOW)
+    ends.note([], NOW + 1)
+    assert ends.take("s", {}, NOW + 100) == []

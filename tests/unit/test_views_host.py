@@ -1,0 +1,150 @@
+"""Views outside of a notebook: their host makes their channels; and of closed views nothing is left, anywhere."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from types import SimpleNamespace
+
+import pytest
+from fakes import FakeSubject
+from ipywidgets.widgets.widget import _instances
+
+from flare_widgets.monitoring.job_list.watch import JobsSnapshot, ListedJob
+from flare_widgets.views.core.live_view import HOST, hosted_by
+from flare_widgets.views.core.output_handles import OutputHandles
+from flare_widgets.views.display import make_jobs_view
+from flare_widgets.views.jobs.view import JobsView
+
+JOB = ListedJob("aaaaaaaa-1", "hello", "default", "ann@h.org", "RUNNING", 1.0, 2.0)
+VIEWS = 300
+
+
+class FakeMonitor(FakeSubject):
+    """A monitor, its session and its watches in one."""
+
+    def __init__(self):
+        super().__init__()
+        self.session = self
+        self.read_only = self.closed = self.done = self.paused = False
+        self.kit = SimpleNamespace(username="ann@h.org", organization="h", role="lead", address="server:8002")
+        self.study = "default"
+        self.snapshot = JobsSnapshot((JOB,), 3.0)
+
+    def watch_jobs(self):
+        return self
+
+    def pause(self):
+        self.paused = True
+
+    def resume(self):
+        self.paused = False
+
+    def stop(self):
+        """Nothing: views share it."""
+
+
+class RecordingChannel:
+    """What a widget uses of its comm."""
+
+    made = 0
+
+    def __init__(self, view):
+        RecordingChannel.made += 1
+        self.comm_id = f"channel-{RecordingChannel.made}"
+        self.sent = []
+        self.is_closed = False
+
+    def on_msg(self, callback):
+        self.callback = callback
+
+    def send(self, data=None, metadata=None, buffers=None):
+        self.sent.append(data)
+
+    def close(self):
+        self.is_closed = True
+
+
+def drop(view):
+    view.make_static()
+    view.close()
+
+
+def count_kept(make):
+    """The number of views, and of ipywidgets' widgets, that are still there after many were made and closed."""
+    gc.collect()
+    before = set(_instances)
+    views = []
+    for _ in range(VIEWS):
+        view = make()
+        views.append(weakref.ref(view))
+        drop(view)
+        del view
+    gc.collect()
+    return sum(ref() is not None for ref in views), len(set(_instances) - before)
+
+
+@pytest.mark.usefixtures("recorded")
+def test_closed_views_of_kernel_are_released():
+    monitor = FakeMonitor()
+    kept, registered = count_kept(lambda: JobsView(monitor))
+    assert kept <= 1  # the last one may be in some frame
+    assert registered == 0
+
+
+def test_closed_views_of_host_are_released():
+    monitor = FakeMonitor()
+
+    def make():
+        with hosted_by(RecordingChannel):
+            return JobsView(monitor)
+
+    kept, registered = count_kept(make)
+    assert kept <= 1
+    assert registered == 0
+
+
+def test_host_makes_channel_without_bundle():
+    with hosted_by(RecordingChannel):
+        view = JobsView(FakeMonitor())
+    assert isinstance(view.comm, RecordingChannel)
+    assert view.model_id == view.comm.comm_id
+    assert (view._esm, view._css) == ("", "")
+    view.study = "other"
+    assert view.comm.sent[-1]["state"]["study"] == "other"
+    channel = view.comm
+    drop(view)
+    assert channel.is_closed
+    assert HOST.get() is None
+
+
+@pytest.mark.usefixtures("recorded")
+def test_kernel_gets_bundle_as_text():
+    view = JobsView(FakeMonitor())
+    assert "export" in view._esm
+    assert ".flw-" in view._css
+    drop(view)
+
+
+def test_nested_view_has_host_of_its_parent(monkeypatch):
+    made = []
+
+    def job_view(monitor, job_id, *, folder=None):
+        with hosted_by(HOST.get()):
+            made.append(JobsView(FakeMonitor()))
+        return made[-1], lambda: None
+
+    monkeypatch.setattr("flare_widgets.views.display.make_job_view", job_view)
+    with hosted_by(RecordingChannel):
+        view = make_jobs_view(FakeMonitor())
+    view._open_job(JOB.job_id)  # in another context, as that of a click
+    assert isinstance(made[0].comm, RecordingChannel)
+    for each in (view, made[0]):
+        drop(each)
+
+
+def test_static_form_is_not_made_for_nobody():
+    made = []
+    outputs = OutputHandles("id")
+    outputs.replace(lambda: made.append(1) or {})
+    assert made == []
