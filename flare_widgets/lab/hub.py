@@ -33,7 +33,7 @@ _MAX_QUEUED_MESSAGES = 100
 class Page(Protocol):
     """A page that is connected."""
 
-    def post(self, text: str) -> None:
+    def deliver(self, text: str) -> None:
         """Send a frame; never blocks."""
 
 
@@ -181,7 +181,7 @@ class Hub:
             model.timer = None
         model.followers.add(page)
         state = visible_state(model.view.get_state())
-        page.post(protocol.encode("state", model=model.id, view=model.view.bundle, state=state))
+        page.deliver(protocol.encode("state", model=model.id, view=model.view.bundle, state=state))
 
     def leave(self, page: Page, model_id: str) -> None:
         """Send no more changes of a model to a page."""
@@ -270,7 +270,7 @@ class Hub:
         model = self._models.get(model_id)
         if model is not None:
             for page in list(model.followers):
-                page.post(text)
+                page.deliver(text)
 
     async def _drain(self, model: Model) -> None:
         while model.queue:
@@ -312,7 +312,7 @@ class Hub:
             del self._by_key[model.key]
         text = protocol.encode("gone", model=model_id, why=why)
         for page in model.followers:
-            page.post(text)
+            page.deliver(text)
         model.followers.clear()
 
     async def _dispose(self, made: Made) -> None:

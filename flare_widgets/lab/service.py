@@ -276,7 +276,7 @@ class Service:
 
     def _tell(self, page: Page, facts: Mapping[str, Any]) -> None:
         self._seq += 1
-        page.post(encode("sidebar", seq=self._seq, set=facts))
+        page.deliver(encode("sidebar", seq=self._seq, set=facts))
 
     def _tell_ended(self, ended: Sequence[EndedJob]) -> None:
         """Tell of ended jobs once: on the page that was used last."""
@@ -284,7 +284,7 @@ class Service:
         if pages:
             front = max(pages, key=lambda page: page.last_frame_at)
             for notice in make_notices(ended):
-                front.post(encode("notification", **notice))
+                front.deliver(encode("notification", **notice))
 
     def _call_soon(self, function: Callable[..., None], *args: Any) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed

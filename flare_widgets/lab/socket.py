@@ -125,7 +125,7 @@ class LinkHandler(ExtensionHandlerMixin, WebSocketMixin, WebSocketHandler, Jupyt
             self._service.disconnect(self)
             self._service = None
 
-    def post(self, text: str) -> None:
+    def deliver(self, text: str) -> None:
         """Send a frame to the page, unless it is too far behind."""
         if self.ws_connection is None or self.ws_connection.is_closing():
             return
@@ -167,7 +167,7 @@ class LinkHandler(ExtensionHandlerMixin, WebSocketMixin, WebSocketHandler, Jupyt
                         raise Refused(refusal)
                     service.hub.follow(self, model)
                 except Refused as e:
-                    self.post(encode("gone", model=model, why=str(e)))
+                    self.deliver(encode("gone", model=model, why=str(e)))
             case Leave(model=model):
                 service.hub.leave(self, model)
             case Send(model=model, content=content) if not refusal:
@@ -178,7 +178,7 @@ class LinkHandler(ExtensionHandlerMixin, WebSocketMixin, WebSocketHandler, Jupyt
     async def _welcome(self, hello: Hello) -> None:
         may = [right for right in protocol.RIGHTS if await is_allowed(self, right)]
         service = await self._app.get_service()
-        self.post(
+        self.deliver(
             encode("welcome", protocol=protocol.PROTOCOL, version=__version__, read_only=service.is_read_only, may=may)
         )
         if hello.protocol == protocol.PROTOCOL and self._service is None and self in self._app.pages:
@@ -196,14 +196,14 @@ class LinkHandler(ExtensionHandlerMixin, WebSocketMixin, WebSocketHandler, Jupyt
                     raise Refused(refusal)
                 if isinstance(frame, Open):
                     model = await service.hub.open(frame.kind, frame.args)
-                    self.post(encode("opened", ref=frame.ref, model=model.id, view=model.view.bundle))
+                    self.deliver(encode("opened", ref=frame.ref, model=model.id, view=model.view.bundle))
                 else:
-                    self.post(encode("done", ref=frame.ref, value=await service.ask(self, frame.do, frame.args)))
+                    self.deliver(encode("done", ref=frame.ref, value=await service.ask(self, frame.do, frame.args)))
             except Refused as e:
-                self.post(encode("refused", ref=frame.ref, why=str(e)))
+                self.deliver(encode("refused", ref=frame.ref, why=str(e)))
             except Exception:
                 log.exception("a request of a page failed")
-                self.post(encode("refused", ref=frame.ref, why="This failed on the Jupyter server; see its log."))
+                self.deliver(encode("refused", ref=frame.ref, why="This failed on the Jupyter server; see its log."))
 
         task = asyncio.create_task(answer())
         self._requests.add(task)

@@ -73,8 +73,8 @@ def guarded(root: Path) -> Iterator[JupyterServer]:
 
 
 def refusal(server: JupyterServer, headers: dict[str, str], origin: str | None = None) -> int:
-    with pytest.raises(InvalidStatus) as refused:
-        server.open_link(headers, origin)
+    with pytest.raises(InvalidStatus) as refused, server.open_link(headers, origin):
+        pass
     return refused.value.response.status_code
 
 
@@ -101,7 +101,8 @@ def test_user_gets_in(which: str, request: pytest.FixtureRequest) -> None:
 def test_cookie_works_only_from_same_origin(server: JupyterServer) -> None:
     cookies = server.log_in()
     assert server.request("flare-widgets/status", cookies)[0] == 200
-    server.open_link(cookies, server.url.rstrip("/")).close()
+    with server.open_link(cookies, server.url.rstrip("/")) as link:
+        assert link.response is not None
     assert refusal(server, cookies, "https://evil.example.org") == 403
 
 
@@ -131,7 +132,11 @@ def test_user_who_may_not_read_gets_nothing(guarded: JupyterServer) -> None:
 
 def test_server_knows_that_routes_are_guarded(server: JupyterServer, guarded: JupyterServer) -> None:
     for each in (server, guarded):
-        assert not re.search(r"without @allow_unauthenticated.*flare", each.log, re.DOTALL | re.IGNORECASE)
+        (warning, *_) = [
+            *re.findall(r"without @allow_unauthenticated.*?(?=^\[)", each.log, re.DOTALL | re.MULTILINE),
+            "",
+        ]
+        assert "flare_widgets" not in warning
         assert "extension was successfully loaded" in each.log
 
 
@@ -144,23 +149,24 @@ def test_junk_harms_nothing(server: JupyterServer) -> None:
 
 
 def test_flood_is_cut_off(server: JupyterServer) -> None:
-    with LabPage(server) as page, pytest.raises(ConnectionClosed) as closed:
+    def flood(page: LabPage) -> None:
         for _ in range(2000):
             page.say({"op": "follow", "model": "x"})
-        while True:
-            page.hear(lambda _: False)
+        page.hear(lambda _: False)
+
+    with LabPage(server) as page, pytest.raises(ConnectionClosed) as closed:
+        flood(page)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1008
 
 
 def test_other_protocol_gets_only_welcome(server: JupyterServer) -> None:
-    link = server.open_link(server.with_token)
-    link.send(json.dumps({"op": "hello", "protocol": 99}))
-    assert json.loads(link.recv(timeout=30))["op"] == "welcome"
-    link.send(json.dumps({"op": "ask", "ref": 1, "do": "refresh"}))
-    with pytest.raises(TimeoutError):
-        link.recv(timeout=0.5)
-    link.close()
+    with server.open_link(server.with_token) as link:
+        link.send(json.dumps({"op": "hello", "protocol": 99}))
+        assert json.loads(link.recv(timeout=30))["op"] == "welcome"
+        link.send(json.dumps({"op": "ask", "ref": 1, "do": "refresh"}))
+        with pytest.raises(TimeoutError):
+            link.recv(timeout=0.5)
 
 
 # -- a real federation -----------------------------------------------------------------------------------------
@@ -182,7 +188,7 @@ def test_job_from_folder_to_its_end(server: JupyterServer, federation: LocalFede
         page.ask("notifications", wanted=True)
         session = page.ask("connect", kit=kit["id"])["value"]["session"]
         page.wait_for(lambda facts: facts["sites"]["connected"] == 2)
-        other.wait_for(lambda facts: [each["name"] for each in facts["sessions"]] == [session])
+        other.wait_for(lambda facts: [each["name"] for each in facts.get("sessions", ())] == [session])
 
         # What a kernel of this server finds.
         (file,) = server.runtime.glob("flare-widgets-*.json")
@@ -214,9 +220,11 @@ def test_job_from_folder_to_its_end(server: JupyterServer, federation: LocalFede
         page.send(jobs["model"], kind="ask", action="delete")
         page.send(jobs["model"], kind="start", action="delete", arguments={"jobs": [job_id]})
         page.hear(
-            lambda frame: frame["op"] == "custom"
-            and frame["model"] == jobs["model"]
-            and job_id in frame["content"].get("removed", frame["content"].get("gone", []))
+            lambda frame: (
+                frame["op"] == "custom"
+                and frame["model"] == jobs["model"]
+                and job_id in frame["content"].get("removed", [])
+            )
         )
         assert page.ask("close", session=session)["op"] == "done"
         gone = {page.hear(lambda frame: frame["op"] == "gone")["model"] for _ in range(4)}
@@ -243,9 +251,9 @@ def test_stop_of_server_ends_sessions_soon(root: Path, federation: LocalFederati
             session = page.ask("connect", kit=kit["id"])["value"]["session"]
             form = page.open("submit", session=session, folder="hello")
             assert "read" in form["state"]["actions"][0]["disabled_reason"]
-            assert [file for file in server.runtime.glob("flare-widgets-*")]
+            assert list(server.runtime.glob("flare-widgets-*"))
             assert server.stop() < 15
-        assert not [file for file in server.runtime.glob("flare-widgets-*")]
+        assert not list(server.runtime.glob("flare-widgets-*"))
         assert "Traceback" not in server.log
     finally:
         server.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -118,8 +119,10 @@ class JupyterServer:
             cookies = [value.split(";")[0] for key, value in answer.headers.items() if key.lower() == "set-cookie"]
         return {"Cookie": "; ".join(cookies)}
 
-    def open_link(self, headers: Mapping[str, str], origin: str | None = None) -> ClientConnection:
-        """Open the websocket of a page."""
+    def open_link(
+        self, headers: Mapping[str, str], origin: str | None = None
+    ) -> contextlib.AbstractContextManager[ClientConnection]:
+        """Open the websocket of a page, for the duration of a block."""
         return connect(
             f"{self.url.replace('http', 'ws', 1)}flare-widgets/link",
             additional_headers=dict(headers),
@@ -179,7 +182,9 @@ class LabPage:
     """
 
     def __init__(self, server: JupyterServer, headers: Mapping[str, str] | None = None) -> None:
-        self._link = server.open_link(server.with_token if headers is None else headers)
+        self._stack = contextlib.ExitStack()
+        link = server.open_link(server.with_token if headers is None else headers)
+        self._link = self._stack.enter_context(link)
         self._ref = 0
         self.frames: list[str] = []
         self.sidebar: dict[str, Any] = {}
@@ -192,7 +197,7 @@ class LabPage:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._link.close()
+        self._stack.close()
 
     def say(self, frame: Any) -> None:
         """Send a frame; text and bytes as they are."""

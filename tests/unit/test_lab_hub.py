@@ -22,7 +22,7 @@ class Page:
     def __init__(self):
         self.frames = []
 
-    def post(self, text):
+    def deliver(self, text):
         self.frames.append(json.loads(text))
 
     def of(self, op):

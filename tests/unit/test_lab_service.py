@@ -49,7 +49,7 @@ class Page:
         self.last_frame_at = time.monotonic()
         self.frames = []
 
-    def post(self, text):
+    def deliver(self, text):
         self.frames.append(json.loads(text))
 
     def of(self, op):
