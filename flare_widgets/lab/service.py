@@ -140,8 +140,7 @@ class Service:
         if self.refusal(page):
             return
         self._tell(page, self._sidebar.facts)
-        self._spawn(self._workspace.find_kits)
-        self._spawn(self._workspace.local.look)
+        self._spawn(self._look_around)
 
     def disconnect(self, page: UserPage) -> None:
         """Forget a page."""
@@ -234,6 +233,10 @@ class Service:
         self._workspace.find_kits(is_forced=True)
         return self._workspace.connect_folder(kit)
 
+    def _look_around(self) -> None:
+        self._workspace.local.look()
+        self._workspace.find_kits()
+
     def _refresh(self, _: Mapping[str, Any]) -> None:
         self._workspace.local.look()
         self._workspace.find_kits(is_forced=True)
@@ -258,7 +261,7 @@ class Service:
         sessions = dict(self._workspace.manager.sessions)
         for name, managed in self._sessions.items():
             if sessions.get(name) is not managed:
-                self.hub.end_owned(managed, "logged out")
+                self.hub.end_owned(managed, "The session was closed.")
         self._sessions = sessions
         self._spawn(self._share)
 

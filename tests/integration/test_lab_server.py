@@ -132,12 +132,9 @@ def test_user_who_may_not_read_gets_nothing(guarded: JupyterServer) -> None:
 
 def test_server_knows_that_routes_are_guarded(server: JupyterServer, guarded: JupyterServer) -> None:
     for each in (server, guarded):
-        (warning, *_) = [
-            *re.findall(r"without @allow_unauthenticated.*?(?=^\[)", each.log, re.DOTALL | re.MULTILINE),
-            "",
-        ]
-        assert "flare_widgets" not in warning
-        assert "extension was successfully loaded" in each.log
+        # It warns of others: "- GET of TermSocket registered for /terminals/..."
+        assert not re.search(r"^- \w+ of .*flare", each.log, re.MULTILINE | re.IGNORECASE)
+        assert "flare_widgets.lab | extension was successfully loaded" in each.log
 
 
 def test_junk_harms_nothing(server: JupyterServer) -> None:
@@ -172,6 +169,11 @@ def test_other_protocol_gets_only_welcome(server: JupyterServer) -> None:
 # -- a real federation -----------------------------------------------------------------------------------------
 
 
+def find_admin_kit(page: LabPage) -> Any:
+    """The kit in the configured folder, which is neither in the root folder nor in the home: there may be others."""
+    return next(each for each in page.sidebar["kits"] if each["folder"] == f"…/{ADMIN}")
+
+
 def secret_lines(*folders: Path) -> set[str]:
     """The lines of all keys and certificates in some folders."""
     files = [file for folder in folders for kind in ("*.key", "*.crt", "*.pem") for file in folder.rglob(kind)]
@@ -183,7 +185,7 @@ def secret_lines(*folders: Path) -> set[str]:
 def test_job_from_folder_to_its_end(server: JupyterServer, federation: LocalFederation, root: Path) -> None:
     with LabPage(server) as page, LabPage(server) as other:
         page.wait_for(lambda facts: facts.get("kits"))
-        kit = next(each for each in page.sidebar["kits"] if each["user"] == ADMIN)
+        kit = find_admin_kit(page)
         page.ask("visible", visible=True)
         page.ask("notifications", wanted=True)
         session = page.ask("connect", kit=kit["id"])["value"]["session"]
@@ -235,7 +237,6 @@ def test_job_from_folder_to_its_end(server: JupyterServer, federation: LocalFede
         assert [line for line in secret_lines(federation.folder) if line in said] == []
         assert server.token not in said
         assert str(federation.folder) not in said
-        assert f"{page.sidebar['kits'][0]['folder']}".startswith(("…/", "~/"))
     assert re.search(r"flare_widgets\.lab\] \w+: connect kit-", server.log)
     assert re.search(r"flare_widgets\.lab\] \w+: delete in the view", server.log)
 
@@ -247,7 +248,7 @@ def test_stop_of_server_ends_sessions_soon(root: Path, federation: LocalFederati
         with LabPage(server) as page:
             page.wait_for(lambda facts: facts.get("kits"))
             assert page.welcome["read_only"] is True
-            kit = next(each for each in page.sidebar["kits"] if each["user"] == ADMIN)
+            kit = find_admin_kit(page)
             session = page.ask("connect", kit=kit["id"])["value"]["session"]
             form = page.open("submit", session=session, folder="hello")
             assert "read" in form["state"]["actions"][0]["disabled_reason"]

@@ -352,9 +352,13 @@ def test_many_views_leave_nothing(host):
 
 def test_closed_hub_opens_nothing(host):
     async def scenario(hub):
-        await hub.open("jobs", {})
+        page = Page()
+        model = await hub.open("jobs", {})
+        hub.follow(page, model.id)
         await hub.close()
         assert host.views[0].is_closed
+        await asyncio.sleep(0.02)
+        assert page.of("gone") == []  # the page keeps what it shows until the next server
         with pytest.raises(Refused, match="stopping"):
             await hub.open("jobs", {})
 

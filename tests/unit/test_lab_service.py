@@ -16,12 +16,13 @@ from servers import FlareServer, ok
 from traitlets.config import Config
 
 from flare_widgets.api import SessionState
+from flare_widgets.federation import LocalFederation
 from flare_widgets.lab import service as service_module
 from flare_widgets.lab.hub import Refused
 from flare_widgets.lab.notifications import EndWatch, make_notices
 from flare_widgets.lab.service import Service, Settings
 from flare_widgets.lab.sidebar import changed_keys, ended_json, job_json, session_json, sites_json
-from flare_widgets.lab.workspace import make_connect_cell
+from flare_widgets.lab.workspace import find_lessons, make_connect_cell
 from flare_widgets.manager.shared_session import (
     SharedSession,
     find_shared_session,
@@ -86,6 +87,12 @@ def server():
     with server.running() as port:
         server.port = port
         yield server
+
+
+@pytest.fixture(autouse=True)
+def no_other_federation(monkeypatch):
+    """Whatever this user's other processes have started."""
+    monkeypatch.setattr(LocalFederation, "list_running", classmethod(lambda _: []))
 
 
 @pytest.fixture
@@ -209,7 +216,7 @@ def test_views_of_closed_session_end(root):
             service.hub.follow(page, model.id)
             await service.ask(page, "close", {"session": name})
             await until(lambda: page.of("gone"))
-            assert page.of("gone") == [{"op": "gone", "model": model.id, "why": "logged out"}]
+            assert page.of("gone") == [{"op": "gone", "model": model.id, "why": "The session was closed."}]
             with pytest.raises(Refused, match=f"Not connected as {name}"):
                 await service.hub.open("jobs", {"session": name})
 
@@ -432,6 +439,17 @@ def test_cell_names_kit_as_kernel_finds_it(tmp_path, monkeypatch):
     assert make_connect_cell(tmp_path / "work" / "ada", "default", None) == f"{lines}~/work/ada"
 
 
+def test_lessons_are_found_by_name(tmp_path):
+    assert find_lessons(tmp_path / "nowhere") == []
+    (tmp_path / "notebooks").mkdir()
+    for name in ("notebooks/02_two_hospitals.ipynb", "notebooks/01_first.ipynb", "notebooks/notes.ipynb", "03-x.txt"):
+        (tmp_path / name).touch()
+    assert find_lessons(tmp_path) == [
+        {"name": "01 first", "path": "notebooks/01_first.ipynb"},
+        {"name": "02 two hospitals", "path": "notebooks/02_two_hospitals.ipynb"},
+    ]
+
+
 # -- folding ---------------------------------------------------------------------------------------------------
 
 
@@ -493,7 +511,7 @@ def test_only_sites_in_trouble_are_named():
         "does not answer",
     ]
     assert "\x1b" not in json.dumps(told)
-    assert sites_json(SystemSnapshot(), NOW) == {"connected": 0, "total": 0, "trouble": []}
+    assert sites_json(SystemSnapshot(), NOW) == {"known": False, "connected": 0, "total": 0, "trouble": []}
 
 
 def test_ended_jobs_of_last_day_are_counted():
