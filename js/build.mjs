@@ -7,6 +7,7 @@ import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { buildLabExtension } from "./labextension.mjs";
 
 const views = ["compare", "confirm", "faults", "job", "jobs", "session", "submit", "system"];
 /** Views that have a static form only. */
@@ -77,3 +78,4 @@ await writeFile(new URL(MANIFEST, OUTPUT), `${JSON.stringify({ files: written },
 for (const name of await readdir(OUTPUT)) {
   if (name !== MANIFEST && !written.includes(name)) await rm(new URL(name, OUTPUT));
 }
+await buildLabExtension();

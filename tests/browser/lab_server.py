@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -35,6 +36,8 @@ class LabServer:
         The folder it serves.
     home
         A folder for everything it writes down.
+    extension
+        Which halves of our extension it has: those of the browser and of the server, as an installed wheel has them.
 
     Attributes
     ----------
@@ -46,7 +49,7 @@ class LabServer:
         What all processes have in their environment that its kernels start.
     """
 
-    def __init__(self, root: Path, home: Path) -> None:
+    def __init__(self, root: Path, home: Path, extension: Collection[str] = ()) -> None:
         self.root = root
         self.mark = secrets.token_hex(16)
         self._home = home
@@ -55,6 +58,7 @@ class LabServer:
             file = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(values), encoding="utf-8")
+        _install_extension(home, extension)
         port = _free_port()
         self.base = f"http://127.0.0.1:{port}"
         self._log = home / "lab.log"
@@ -137,6 +141,19 @@ class LabServer:
                     self.close()
                     raise
                 time.sleep(0.05)
+
+
+def _install_extension(home: Path, halves: Collection[str]) -> None:
+    """Put the halves of our extension where JupyterLab finds those of a user."""
+    if "browser" in halves:
+        folder = home / "data" / "labextensions" / "flare-widgets"
+        # Copied: a server serves no links that lead out of the folder.
+        shutil.copytree(ROOT / "flare_widgets" / "labextension", folder)
+        shutil.copytree(ROOT / "flare_widgets" / "views" / "static", folder / "static" / "views")
+    settings = home / "config" / "jupyter_server_config.d" / "flare_widgets.json"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    enabled = {"ServerApp": {"jpserver_extensions": {"flare_widgets.lab": "server" in halves}}}
+    settings.write_text(json.dumps(enabled), encoding="utf-8")
 
 
 def _free_port() -> int:

@@ -40,7 +40,8 @@ const DIRECTIONS = { max: " (higher is better)", min: " (lower is better)", "": 
 
 export default themed({ render });
 
-function render({ model, el }: RenderContext): () => void {
+function render(context: RenderContext): () => void {
+  const { model, el } = context;
   const traits = new TypedModel(model, READERS);
   const table = h("table");
   const choice = h("select", { class: "flw-metric", "aria-label": "metric" });
@@ -118,8 +119,7 @@ function render({ model, el }: RenderContext): () => void {
 
   choice.addEventListener("change", draw);
   const kernel = createKernelBanner(
-    model,
-    el,
+    context,
     element,
     () => {},
     () => !traits.get("has_ended"),

@@ -17,7 +17,8 @@ const readText = (value: unknown): string => asText(value, MAX_TEXT_CHARS);
 const READERS: TraitReaders<ConfirmTraits> = { question: readText, confirm_label: readText, cancel_label: readText };
 
 export default themed({
-  render({ model, el }: RenderContext): () => void {
+  render(context: RenderContext): () => void {
+    const { model, el } = context;
     const traits = new TypedModel(model, READERS);
     const confirm = h("button", { class: "flw-button flw-danger", type: "button" }, traits.get("confirm_label"));
     const cancel = h("button", { class: "flw-button", type: "button" }, traits.get("cancel_label"));
@@ -30,7 +31,7 @@ export default themed({
     const enable = (on: boolean): void => {
       confirm.disabled = cancel.disabled = !on;
     };
-    const kernel = createKernelBanner(model, el, element, () => enable(!kernel.hasEnded));
+    const kernel = createKernelBanner(context, element, () => enable(!kernel.hasEnded));
     const answer = (agreed: boolean): void => {
       enable(false);
       traits.send({ kind: "answer", is_confirmed: agreed });

@@ -150,7 +150,7 @@ describe("a message", () => {
     expect(words()).toEqual(["Clone…"]);
     expect(bar.isWaiting()).toBe(true);
     pass(4);
-    expect(words()).toEqual(["Clone: waiting for the kernel (busy)"]);
+    expect(words()).toEqual(["Clone: waiting for an answer (busy)"]);
     receive({ ...CLONE, revision: 1, state: "asked" });
     expect(bar.isWaiting()).toBe(false);
     expect(words()).toEqual(["Clone…"]);

@@ -76,6 +76,8 @@ export interface ActionBar {
 export interface ActionBarOptions {
   /** Send a message to the kernel. */
   readonly send: (message: ActionMessage) => void;
+  /** Do an action in the browser, without the kernel; return false for the kernel's actions. */
+  readonly doHere?: (action: string) => boolean;
   /** Announce to a screen reader. */
   readonly announce: (message: string) => void;
   /** The browser's clock, in seconds. */
@@ -91,7 +93,7 @@ interface SentMessage {
 }
 
 /** Create a row of action buttons with status lines; confirmations are asked in place. */
-export function createActionBar({ send, announce, now }: ActionBarOptions): ActionBar {
+export function createActionBar({ send, doHere, announce, now }: ActionBarOptions): ActionBar {
   const messages = h("div", { class: "flw-action-words", tabindex: "-1" });
   const buttons = h("div", { class: "flw-buttons" });
   const confirmation = new Confirmation(onAnswer);
@@ -164,6 +166,7 @@ export function createActionBar({ send, announce, now }: ActionBarOptions): Acti
   }
 
   function dispatch(action: Action, typed = ""): void {
+    if (doHere?.(action.name)) return;
     sent.set(action.name, { at: now(), revision: action.revision });
     explainedName = "";
     send({ kind: "start", action: action.name, ...(action.requiredText ? { typed } : {}) });
@@ -181,7 +184,7 @@ function isBusy({ state }: Action): boolean {
 }
 
 function waitingText({ label }: Action, seconds: number): string {
-  return seconds > TIMEOUT_S ? `${label}: waiting for the kernel (busy)` : `${label}…`;
+  return seconds > TIMEOUT_S ? `${label}: waiting for an answer (busy)` : `${label}…`;
 }
 
 function statusText(action: Action, explained: string): string {

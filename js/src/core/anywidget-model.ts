@@ -1,4 +1,6 @@
 /** The part of anywidget's interface that the views use, and models whose traits have types. */
+import type { Place } from "./place";
+
 export type Listener = (first: unknown) => void;
 
 /** A model as anywidget gives it: any trait may be asked for, and any value may come. */
@@ -12,6 +14,14 @@ export interface Model {
 export interface RenderContext {
   readonly model: Model;
   readonly el: HTMLElement;
+  /** Access to other widgets, in hosts that have anywidget 0.11 or follow its protocol. */
+  readonly host?: { getWidget(reference: string): Promise<HostWidget> };
+  /** The place in which the view is shown, from a host of our own. */
+  readonly place?: Place;
+}
+
+interface HostWidget {
+  render(options: { readonly el: HTMLElement; readonly signal: AbortSignal }): unknown;
 }
 
 /** Validators of a view's traits, by the names that they have in Python. */

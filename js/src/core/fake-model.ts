@@ -1,5 +1,6 @@
-/** A fake of anywidget's model, for tests. */
+/** Fakes of anywidget's model and of a place with tabs, for tests. */
 import type { Listener, Model } from "./anywidget-model";
+import type { PeerState, Place, Target } from "./place";
 
 export class FakeModel<Sent = unknown> implements Model {
   readonly sent: Sent[] = [];
@@ -29,5 +30,38 @@ export class FakeModel<Sent = unknown> implements Model {
   }
   get listening(): number {
     return [...this.listeners.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+}
+
+/** A tab of JupyterLab, whose peer is the Jupyter server. */
+export class FakePlace implements Place {
+  readonly peer = "Jupyter server";
+  readonly whenEnded = "The view has ended.";
+  readonly fills = true;
+  readonly opened: Target[] = [];
+  readonly choices = new Map<string, unknown>();
+  readonly #listeners = new Set<() => void>();
+  peerState: PeerState = "unknown";
+
+  onDisconnect(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+  disconnect(): void {
+    this.peerState = "disconnected";
+    for (const listener of this.#listeners) listener();
+  }
+  async show(): Promise<() => void> {
+    throw new Error("not in this test");
+  }
+  readonly open = (target: Target): void => void this.opened.push(target);
+  recall(key: string): unknown {
+    return this.choices.get(key);
+  }
+  remember(key: string, value: unknown): void {
+    this.choices.set(key, value);
+  }
+  get listening(): number {
+    return this.#listeners.size;
   }
 }

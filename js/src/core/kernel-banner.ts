@@ -1,7 +1,7 @@
 /** The banner of a view that depends on its kernel: the kernel's problem first, then the view's own. */
 
 import { createAnnouncer } from "./announcer";
-import type { Model } from "./anywidget-model";
+import type { RenderContext } from "./anywidget-model";
 import { createBanner } from "./banner";
 import { type KernelStatus, watchKernel } from "./kernel";
 
@@ -11,14 +11,13 @@ export interface KernelBanner extends KernelStatus {
 }
 
 /**
- * @param el the element that anywidget gave the view
+ * @param context the context in which the view is rendered
  * @param view the element that gets the banner on top
  * @param onChange called when the kernel's status has changed
  * @param isNeeded returns true while the view depends on the kernel
  */
 export function createKernelBanner(
-  model: Model,
-  el: HTMLElement,
+  context: RenderContext,
   view: HTMLElement,
   onChange: () => void,
   isNeeded = (): boolean => true,
@@ -28,8 +27,7 @@ export function createKernelBanner(
   view.prepend(banner.element);
   view.append(announcer.element);
   let own: readonly string[] = [];
-  const kernel = watchKernel(model, {
-    el,
+  const kernel = watchKernel(context, {
     onChange: () => {
       draw();
       onChange();

@@ -22,7 +22,7 @@ function open(host?: Parameters<typeof fakeModel>[0], needed = () => true, resti
   const changed = vi.fn();
   const el = document.createElement("div");
   const ask = vi.spyOn(model, "send");
-  const kernel = watchKernel(model, { el, onChange: changed, isNeeded: needed, isAtRest: resting });
+  const kernel = watchKernel({ model, el }, { onChange: changed, isNeeded: needed, isAtRest: resting });
   expect(ask.mock.calls).toEqual([[{ kind: "clock", zone: new Intl.DateTimeFormat().resolvedOptions().timeZone }]]);
   ask.mockClear();
   return { model, ask, changed, el, kernel };
@@ -100,7 +100,7 @@ it("the static form is covered while the view is drawn", () => {
 it("an id that the kernel did not make is no class", () => {
   const model = { ...fakeModel(), get: () => "a b" };
   const el = document.createElement("div");
-  watchKernel(model, { el, onChange: vi.fn() });
+  watchKernel({ model, el }, { onChange: vi.fn() });
   expect(el.className).toBe("");
 });
 

@@ -7,7 +7,8 @@
  * that of an ended job, relies on these reports, so that it costs nothing.
  */
 import type { Action } from "./actions";
-import { listen, type Model, send } from "./anywidget-model";
+import { listen, type Model, type RenderContext, send } from "./anywidget-model";
+import { placeOf } from "./place";
 import { coverStaticForm } from "./static-form";
 import { withoutPeriod } from "./text";
 
@@ -21,12 +22,7 @@ export const DISCONNECTED_TIMEOUT_S = 2;
 /** The state of a view whose kernel does not answer, in two words. */
 export const KERNEL_LOST = "not live";
 
-const NO_ANSWER = "No answer from the kernel (busy or stopped)";
-const UNREACHABLE = "Connection to the kernel lost";
-const ENDED = "The kernel was shut down. Run the cell again to reconnect.";
 const ENDED_REASON = "the kernel was shut down";
-
-const ENDED_STATES: ReadonlySet<unknown> = new Set(["restarting", "autorestarting", "terminating", "dead"]);
 
 export interface KernelStatus {
   /** Reason why the view is no longer live; empty while it is. */
@@ -37,8 +33,6 @@ export interface KernelStatus {
 }
 
 export interface KernelOptions {
-  /** The element that anywidget gave the view. */
-  readonly el: HTMLElement;
   readonly onChange: () => void;
   /** Return true while the view depends on the kernel; otherwise it is not probed. */
   readonly isNeeded?: () => boolean;
@@ -51,11 +45,13 @@ export function askForClock(model: Model): void {
   send(model, { kind: "clock", zone: new Intl.DateTimeFormat().resolvedOptions().timeZone });
 }
 
-/** Watch the kernel of a model until `dispose` is called. */
+/** Watch the kernel of a view, or the server in a tab of JupyterLab, until `dispose` is called. */
 export function watchKernel(
-  model: Model,
-  { el, onChange, isNeeded = () => true, isAtRest = () => false }: KernelOptions,
+  context: RenderContext,
+  { onChange, isNeeded = () => true, isAtRest = () => false }: KernelOptions,
 ): KernelStatus {
+  const { model, el } = context;
+  const place = placeOf(context);
   // Count ticks, not clock time, so that a suspended computer does not make the kernel seem silent.
   let quietSeconds = 0;
   let waitedSeconds: number | undefined;
@@ -104,19 +100,20 @@ export function watchKernel(
   }
 
   function evaluate(): void {
-    const { status, connection } = hostKernel(model);
-    if (isDisconnected && ENDED_STATES.has(status)) setStatus(ENDED, true);
+    const { peer, peerState, whenEnded } = place;
+    if (isDisconnected && peerState === "ended") setStatus(whenEnded, true);
     if (waitedSeconds === undefined || hasEnded) return;
     // A busy kernel answers once it has finished, whatever the host says.
-    if (isDisconnected && status !== undefined && status !== "busy" && waitedSeconds >= DISCONNECTED_TIMEOUT_S) {
-      const lost = connection !== undefined && connection !== "connected";
-      setStatus(lost ? UNREACHABLE : ENDED, !lost);
-    } else if (waitedSeconds >= TIMEOUT_S) setStatus(NO_ANSWER);
+    const isReported = peerState === "ready" || peerState === "disconnected";
+    if (isDisconnected && isReported && waitedSeconds >= DISCONNECTED_TIMEOUT_S) {
+      if (peerState === "disconnected") setStatus(`Connection to the ${peer} lost`);
+      else setStatus(whenEnded, true);
+    } else if (waitedSeconds >= TIMEOUT_S) setStatus(`No answer from the ${peer} (busy or stopped)`);
   }
 
   const stop = [
     listen(model, ["change", "msg:custom"], onMessage),
-    listen(model, ["comm_live_update"], () => {
+    place.onDisconnect(() => {
       if (!isNeeded()) return;
       isDisconnected = true;
       sendProbe();
@@ -167,17 +164,4 @@ export function disableAllByName(
 /** Mark a view's announcement as outdated while its kernel has a problem. */
 export function prefixStale(problem: string, sentence: string): string {
   return problem ? `${withoutPeriod(problem)}. Before: ${sentence}` : sentence;
-}
-
-/** Return the status of the kernel in JupyterLab and Notebook; other hosts do not report it. */
-function hostKernel(model: Model): { readonly status?: unknown; readonly connection?: unknown } {
-  try {
-    const { kernel } =
-      (model as { widget_manager?: { kernel?: { status?: unknown; connectionStatus?: unknown } | null } })
-        .widget_manager ?? {};
-    if (kernel === null) return { status: "dead" };
-    return kernel ? { status: kernel.status, connection: kernel.connectionStatus } : {};
-  } catch {
-    return {};
-  }
 }

@@ -30,7 +30,8 @@ export default function faultsWidget() {
 
   const initialize = ({ model }: { model: Model }): (() => void) => clock.follow(new TypedModel(model, READERS));
 
-  function render({ model, el }: RenderContext): () => void {
+  function render(context: RenderContext): () => void {
+    const { model, el } = context;
     const traits = new TypedModel(model, READERS);
     const view = createFaultsView({
       kernelNow: () => clock.now(),
@@ -38,8 +39,7 @@ export default function faultsWidget() {
       send: (message) => traits.send(message),
     });
     const kernel = createKernelBanner(
-      model,
-      el,
+      context,
       view.element,
       () => view.draw(state()),
       // A federation that has ended offers no actions.

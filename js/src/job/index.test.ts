@@ -230,7 +230,7 @@ describe("available actions", () => {
     expect(model.sent.slice(1)).toEqual([{ kind: "start", action: "abort" }]);
     expect(seen(".flw-action-words")).toContain("Abort…");
     vi.advanceTimersByTime(4000);
-    expect(seen(".flw-action-words")).toMatch(/waiting for the kernel/);
+    expect(seen(".flw-action-words")).toMatch(/waiting for an answer/);
     model.receive({ actions: [{ ...ABORT, revision: 1, state: "done", message: "abort requested" }] });
     expect(seen(".flw-action-words")).toContain("abort requested");
   });
@@ -246,7 +246,7 @@ describe("available actions", () => {
     });
     button("Clone").click();
     vi.advanceTimersByTime(4000);
-    expect(seen(".flw-action-words")).toMatch(/waiting for the kernel/);
+    expect(seen(".flw-action-words")).toMatch(/waiting for an answer/);
   });
 
   it("keep the focus when the job ends during confirmation", () => {

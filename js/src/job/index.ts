@@ -44,7 +44,8 @@ export default function jobWidget() {
 
   const initialize = ({ model }: { model: Model }): (() => void) => clock.follow(new TypedModel(model, READERS));
 
-  function render({ model, el }: RenderContext): () => void {
+  function render(context: RenderContext): () => void {
+    const { model, el } = context;
     const traits = new TypedModel(model, READERS);
     const view = createJobView({
       kernelNow: () => clock.now(),
@@ -52,8 +53,7 @@ export default function jobWidget() {
       send: (message) => traits.send(message),
       openSections,
     });
-    const kernel = watchKernel(model, {
-      el,
+    const kernel = watchKernel(context, {
       onChange: () => view.draw(state()),
       isNeeded: () => !traits.get("view_model").hasEnded || traits.get("actions").length > 0,
       isAtRest: () => traits.get("view_model").hasEnded,

@@ -1,6 +1,6 @@
 /** The whole table against a model as anywidget gives it. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { FakeModel } from "../core/fake-model";
+import { FakeModel, FakePlace } from "../core/fake-model";
 import { NOW, withCategory } from "./fixtures";
 import jobsWidget from "./index";
 
@@ -23,8 +23,8 @@ const rowsOf = (count: number): [string, unknown][] =>
     }),
   ]);
 
-/** The table with so many jobs. */
-function open(count: number, traits: Record<string, unknown> = {}) {
+/** The table with so many jobs, in a notebook or in another place. */
+function open(count: number, traits: Record<string, unknown> = {}, place?: FakePlace) {
   vi.setSystemTime(NOW * 1000);
   const model = new TableModel({
     study: "default",
@@ -40,7 +40,7 @@ function open(count: number, traits: Record<string, unknown> = {}) {
   const stop = widget.initialize({ model });
   const el = document.createElement("div");
   document.body.append(el);
-  const close = widget.render({ model, el });
+  const close = widget.render({ model, el, ...(place ? { place } : {}) });
   const token = model.sent.find(({ kind }) => kind === "resync")?.["token"];
   if (count >= 0) {
     model.fire("msg:custom", {
@@ -269,5 +269,58 @@ describe("the table of jobs", () => {
     expect(model.listening).toBe(0);
     expect(vi.getTimerCount()).toBe(0);
     expect(el.querySelector(".flw-jobs")).toBeNull();
+  });
+});
+
+describe("the table in a tab of JupyterLab", () => {
+  it("opens jobs and comparisons in tabs, not below", () => {
+    const place = new FakePlace();
+    const compare = { name: "compare", label: "compare", state: "ready", revision: 0 };
+    const { model, press, find, text } = open(3, { actions: [...ACTIONS, compare] }, place);
+    press("ArrowDown");
+    press("Enter");
+    press("a", { ctrlKey: true });
+    find('button[data-action="compare"]').click();
+    expect(place.opened).toEqual([
+      { kind: "job", args: { job: "id-0" } },
+      { kind: "compare", args: { jobs: ["id-0", "id-1", "id-2"] } },
+    ]);
+    expect(model.sent.filter(({ kind }) => kind === "start")).toEqual([]);
+    expect(text(".flw-action-words")).not.toContain("…");
+  });
+
+  it("offers to submit when there are no jobs", () => {
+    const place = new FakePlace();
+    const { el, text } = open(0, {}, place);
+    expect(text(".flw-nothing")).toBe("No jobs yet.");
+    [...el.querySelectorAll("button")].find(({ textContent }) => textContent === "Submit a job folder…")?.click();
+    expect(place.opened).toEqual([{ kind: "submit", args: {} }]);
+  });
+
+  it("keeps filter and order when it is drawn anew", () => {
+    const place = new FakePlace();
+    const first = open(3, {}, place);
+    const search = first.find(".flw-filter") as HTMLInputElement;
+    search.value = "job-1";
+    search.dispatchEvent(new Event("input"));
+    first.find(".flw-col-name .flw-heading").click();
+    first.close();
+    first.stop();
+    const again = open(3, {}, place);
+    expect(again.names()).toEqual(["job-1"]);
+    expect(again.find(".flw-header .flw-col-name").getAttribute("aria-sort")).toBe("ascending");
+  });
+
+  it("reports a lost server in words for a server", () => {
+    const place = new FakePlace();
+    const { text, model, close } = open(1, {}, place);
+    place.disconnect();
+    vi.advanceTimersByTime(3000);
+    expect(text(".flw-banner")).toContain("Connection to the Jupyter server lost");
+    place.peerState = "unknown";
+    model.fire("change");
+    expect(text(".flw-banner")).toBe("");
+    close();
+    expect(place.listening).toBe(0);
   });
 });

@@ -4,6 +4,7 @@ import { type Model, type RenderContext, type TraitReaders, TypedModel } from ".
 import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
 import { h } from "../core/dom";
 import { disableAll, KERNEL_LOST, watchKernel } from "../core/kernel";
+import { placeOf } from "../core/place";
 import { RowSync } from "../core/row-sync";
 import { themed } from "../core/theme";
 import { asBoolean, asNumber, asText } from "../core/validate";
@@ -58,17 +59,19 @@ export default function jobsWidget() {
     };
   }
 
-  function render({ model, el }: RenderContext): () => void {
+  function render(context: RenderContext): () => void {
+    const { model, el } = context;
     const traits = new TypedModel(model, READERS);
+    const place = placeOf(context);
     const view = createJobsView({
+      place,
       kernelNow: () => clock.now(),
       browserNow,
       send: (message, jobs) => traits.send({ ...message, arguments: { jobs } }),
     });
-    const nested = createNestedWidget(model, () => traits.send({ kind: "close" }));
+    const nested = createNestedWidget(place, () => traits.send({ kind: "close" }));
     let rows: readonly ListedJob[] | undefined = rowSync?.isKnown ? [...rowSync.rows.values()] : undefined;
-    const kernel = watchKernel(model, {
-      el,
+    const kernel = watchKernel(context, {
       onChange: () => draw(),
       isNeeded: () => !traits.get("has_ended"),
     });

@@ -1,17 +1,6 @@
-/** The view of another widget inside this one, created by the widget manager of the host. */
-
-import type { Model } from "../core/anywidget-model";
+/** The view of another widget inside this one. */
 import { h, setText, setVisible } from "../core/dom";
-
-interface HostWidgetView {
-  readonly el: HTMLElement;
-  remove(): void;
-}
-
-interface WidgetManager {
-  get_model(id: string): Promise<unknown>;
-  create_view(model: unknown): Promise<HostWidgetView>;
-}
+import type { Place } from "../core/place";
 
 export interface NestedWidget {
   readonly element: HTMLElement;
@@ -24,8 +13,8 @@ export interface NestedWidget {
 const GROWING_MS = 2000;
 const REFERENCE = /^IPY_MODEL_([0-9a-zA-Z-]{1,64})$/u;
 
-export function createNestedWidget(model: Model, onClose: () => void): NestedWidget {
-  const place = h("div", { class: "flw-child" });
+export function createNestedWidget(place: Place, onClose: () => void): NestedWidget {
+  const slot = h("div", { class: "flw-child" });
   const status = h("p", { class: "flw-child-words", role: "status" });
   const close = h("button", { class: "flw-button flw-shut", type: "button" }, "Close");
   close.addEventListener("click", onClose);
@@ -33,24 +22,23 @@ export function createNestedWidget(model: Model, onClose: () => void): NestedWid
     "div",
     { class: "flw-below flw-live flw-plain" },
     h("div", { class: "flw-below-head" }, status, close),
-    place,
+    slot,
   );
   let requestedId = "";
-  let shown: HostWidgetView | undefined;
+  let remove = (): void => {};
   let stopKeeping = (): void => {};
   setVisible(element, false);
 
   async function load(id: string): Promise<void> {
-    const manager = (model as { widget_manager?: WidgetManager }).widget_manager;
     try {
-      if (!manager) throw new Error("this front end cannot nest widgets");
-      const view = await manager.create_view(await manager.get_model(id));
+      const into = h("div");
+      const removeView = await place.show(id, into);
       if (requestedId !== id) {
-        view.remove();
+        removeView();
         return;
       }
-      shown = view;
-      place.replaceChildren(view.el);
+      remove = removeView;
+      slot.replaceChildren(into);
       setText(status, "");
       stopKeeping = keepInSight(element);
     } catch (error) {
@@ -60,9 +48,9 @@ export function createNestedWidget(model: Model, onClose: () => void): NestedWid
 
   function clear(): void {
     stopKeeping();
-    shown?.remove();
-    shown = undefined;
-    place.replaceChildren();
+    remove();
+    remove = () => {};
+    slot.replaceChildren();
     setText(status, "");
   }
 

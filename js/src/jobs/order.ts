@@ -1,7 +1,9 @@
 /** Sorting of the jobs. */
+import { asRecord } from "../core/validate";
 import { elapsed, type ListedJob } from "./listed-job";
 
-export type Column = "name" | "status" | "time" | "submitted" | "submitter" | "study" | "id";
+const COLUMNS = ["name", "status", "time", "submitted", "submitter", "study", "id"] as const;
+export type Column = (typeof COLUMNS)[number];
 
 export interface SortOrder {
   readonly column: Column;
@@ -9,6 +11,13 @@ export interface SortOrder {
 }
 
 export const NEWEST_FIRST: SortOrder = { column: "submitted", descending: true };
+
+/** Read an order that was kept; newest first if none was. */
+export function readSortOrder(value: unknown): SortOrder {
+  const { column, descending } = asRecord(value);
+  const known = COLUMNS.find((name) => name === column);
+  return known ? { column: known, descending: descending === true } : NEWEST_FIRST;
+}
 
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 

@@ -4,13 +4,15 @@ import { createAnnouncer } from "../core/announcer";
 import { createBanner } from "../core/banner";
 import { copyText } from "../core/copy";
 import { h, setText, setVisible } from "../core/dom";
+import type { Place } from "../core/place";
 import { withoutPeriod } from "../core/text";
 import { formatDuration } from "../core/time";
+import { asText } from "../core/validate";
 import { createVirtualList } from "../core/virtual-list";
 import { type AvailableAction, availableActions } from "./available-actions";
 import { readFilter } from "./filter";
 import type { ListedJob } from "./listed-job";
-import { type Column, NEWEST_FIRST, nextSortOrder, sortJobs } from "./order";
+import { type Column, nextSortOrder, readSortOrder, sortJobs } from "./order";
 import { createJobRow, ROW_HEIGHT_PX } from "./row";
 import { Selection } from "./selection";
 
@@ -35,6 +37,7 @@ interface JobsViewOptions {
   readonly browserNow: () => number;
   /** Send the kernel a message with the ids of the jobs that it applies to. */
   readonly send: (message: ActionMessage, jobs: readonly string[]) => void;
+  readonly place: Place;
 }
 
 export interface JobsTableView {
@@ -62,14 +65,15 @@ const MAX_VISIBLE_ROWS = 12;
 /** Age beyond which the list is called stale: many times its polling interval. */
 const STALE_AFTER_S = 20;
 const HINT = "Click a name to open the job. Select jobs to compare, abort, clone, download or delete them.";
-const NO_JOBS = "No jobs yet. Submit one with %flare submit FOLDER, or follow lesson 01.";
+const NO_JOBS = "No jobs yet.";
+const HOW_TO_SUBMIT = "Submit one with %flare submit FOLDER, or follow lesson 01.";
 
-export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions): JobsTableView {
+export function createJobsView({ kernelNow, browserNow, send, place }: JobsViewOptions): JobsTableView {
   const announcer = createAnnouncer();
   const selection = new Selection();
   let state: JobsViewState | undefined;
   let shown: ListedJob[] = [];
-  let order = NEWEST_FIRST;
+  let order = readSortOrder(place.recall?.("order"));
   let available: AvailableAction[] = [];
 
   // -- header and filter
@@ -87,12 +91,14 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
   search.type = "search";
   search.placeholder = "filter: running name:hello by:admin after:yesterday";
   search.spellcheck = false;
+  search.value = asText(place.recall?.("filter"));
   const statusChoice = h("select", { class: "flw-states", "aria-label": "status" });
   for (const status of STATUS_CHOICES) {
     const option = h("option", {}, status === "all" ? "any status" : status);
     option.value = status;
     statusChoice.append(option);
   }
+  statusChoice.value = STATUS_CHOICES.find((status) => status === place.recall?.("status")) ?? "all";
   const banner = createBanner(announcer.announce, () => "connected again");
   const pillText = h("span", { class: "flw-word" });
   const pill = h(
@@ -116,6 +122,7 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
       const heading = h("div", { class: `flw-cell flw-col-${column}`, role: "columnheader" }, button);
       button.addEventListener("click", () => {
         order = nextSortOrder(order, column);
+        place.remember?.("order", order);
         drawTable();
         announcer.announce(`sorted by ${label}, ${order.descending ? "descending" : "ascending"}`);
       });
@@ -158,9 +165,16 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
   });
   list.element.setAttribute("aria-multiselectable", "true");
   const emptyText = h("p", { class: "flw-nothing" });
+  const submit = h("button", { class: "flw-button", type: "button" }, "Submit a job folder…");
+  submit.addEventListener("click", () => place.open?.({ kind: "submit", args: {} }));
   const actionBar = createActionBar({
     announce: announcer.announce,
     now: browserNow,
+    doHere: (action) =>
+      openTab(
+        action,
+        (available.find(({ name }) => name === action)?.jobs ?? []).map(({ id }) => id),
+      ),
     send(message) {
       const jobs = available.find(({ name }) => name === message.action)?.jobs ?? [];
       send(
@@ -182,6 +196,7 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
     tools,
     list.element,
     emptyText,
+    submit,
     announcer.element,
   );
 
@@ -189,6 +204,13 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
   function confirmedNow(): number {
     const isLive = !state?.connectionProblem && !state?.isPaused;
     return isLive || state?.updatedAt == null ? kernelNow() : state.updatedAt;
+  }
+
+  /** Open a job or a comparison in a tab of its own; return false for other actions, and where there are no tabs. */
+  function openTab(action: string, jobs: readonly string[]): boolean {
+    if (!place.open || (action !== "open" && action !== "compare")) return false;
+    place.open(action === "open" ? { kind: "job", args: { job: jobs[0] } } : { kind: "compare", args: { jobs } });
+    return true;
   }
 
   const ids = (): string[] => shown.map((job) => job.id);
@@ -215,7 +237,7 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
     // Like the button, which may be disabled and then explains why.
     const disabledReason = state?.actions.find(({ name }) => name === "open")?.disabledReason;
     if (job && disabledReason) announcer.announce(disabledReason);
-    else if (job) send({ kind: "start", action: "open" }, [job.id]);
+    else if (job && !openTab("open", [job.id])) send({ kind: "start", action: "open" }, [job.id]);
   }
 
   function pressAction(action: string): void {
@@ -256,6 +278,8 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
     return { ...before, state: latest.state, message, progress, revision };
   }
 
+  const noJobs = place.open ? NO_JOBS : `${NO_JOBS} ${HOW_TO_SUBMIT}`;
+
   function drawTable(): void {
     const jobs = state?.jobs ?? [];
     const now = kernelNow();
@@ -273,14 +297,16 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
     setText(problems, filter.problems.join("; "));
     setVisible(problems, filter.problems.length > 0);
     // The height fits all jobs, so that filtering does not move the content below.
-    list.element.style.height = `${HEADER_HEIGHT_PX + Math.min(Math.max(jobs.length, 1), MAX_VISIBLE_ROWS) * ROW_HEIGHT_PX + 2}px`;
+    if (!place.fills)
+      list.element.style.height = `${HEADER_HEIGHT_PX + Math.min(Math.max(jobs.length, 1), MAX_VISIBLE_ROWS) * ROW_HEIGHT_PX + 2}px`;
     setVisible(list.element, jobs.length > 0);
     setVisible(tools, jobs.length > 0);
     list.setRows(shown);
     const isEmpty = jobs.length === 0;
     const unknownText = state?.connectionProblem ? "Job list unavailable." : "Loading jobs…";
-    setText(emptyText, state?.jobs === undefined ? unknownText : isEmpty ? NO_JOBS : "No jobs match the filter.");
+    setText(emptyText, state?.jobs === undefined ? unknownText : isEmpty ? noJobs : "No jobs match the filter.");
     setVisible(emptyText, shown.length === 0);
+    setVisible(submit, place.open !== undefined && isEmpty && state?.jobs !== undefined);
     drawCounts(jobs);
     drawSelection();
   }
@@ -327,7 +353,10 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
     else selection.clear();
     drawSelection();
   });
-  search.addEventListener("input", drawTable);
+  search.addEventListener("input", () => {
+    place.remember?.("filter", search.value);
+    drawTable();
+  });
   search.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown" && shown.length) {
       event.preventDefault();
@@ -337,7 +366,10 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
     }
     event.stopPropagation();
   });
-  statusChoice.addEventListener("change", drawTable);
+  statusChoice.addEventListener("change", () => {
+    place.remember?.("status", statusChoice.value);
+    drawTable();
+  });
 
   const ticker = setInterval(tick, TICK_MS);
   drawTable();

@@ -34,7 +34,8 @@ export default function sessionWidget() {
 
   const initialize = ({ model }: { model: Model }): (() => void) => clock.follow(new TypedModel(model, READERS));
 
-  function render({ model, el }: RenderContext): () => void {
+  function render(context: RenderContext): () => void {
+    const { model, el } = context;
     const traits = new TypedModel(model, READERS);
     const view = createSessionsView({
       kernelNow: () => clock.now(),
@@ -43,8 +44,7 @@ export default function sessionWidget() {
       use: (name) => traits.send({ kind: "use", name }),
     });
     const kernel = createKernelBanner(
-      model,
-      el,
+      context,
       view.element,
       () => draw(),
       () => traits.get("can_switch") || traits.get("sessions").some(({ state }) => state !== "closed"),

@@ -4,6 +4,7 @@ import { type RenderContext, type TraitReaders, TypedModel } from "../core/anywi
 import { browserNow } from "../core/clock";
 import { disableAll } from "../core/kernel";
 import { createKernelBanner } from "../core/kernel-banner";
+import { placeOf } from "../core/place";
 import { themed } from "../core/theme";
 import { asText } from "../core/validate";
 import { createSubmitForm, type SubmitFormState } from "./view";
@@ -38,12 +39,16 @@ const READERS: TraitReaders<SubmitTraits> = {
 };
 
 export default themed({
-  render({ model, el }: RenderContext): () => void {
+  render(context: RenderContext): () => void {
+    const { model, el } = context;
     const traits = new TypedModel(model, READERS);
-    const view = createSubmitForm({ now: browserNow, send: (message) => traits.send({ ...message }) });
+    const view = createSubmitForm({
+      now: browserNow,
+      place: placeOf(context),
+      send: (message) => traits.send({ ...message }),
+    });
     const kernel = createKernelBanner(
-      model,
-      el,
+      context,
       view.element,
       () => scheduleDraw(),
       // Without its session the form offers no actions.

@@ -2,6 +2,7 @@
 import { type Action, type ActionMessage, createActionBar } from "../core/actions";
 import { createAnnouncer } from "../core/announcer";
 import { h, setVisible, whenChanged } from "../core/dom";
+import type { Place } from "../core/place";
 import { SHORT_ID_LENGTH } from "../core/text";
 import { formatExactTime, formatTime, toIsoTime } from "../core/time";
 import { createChosenJob } from "./parts/chosen-job";
@@ -27,6 +28,7 @@ export interface SubmitViewOptions {
   /** The browser's clock, in seconds. */
   readonly now: () => number;
   readonly send: (message: ActionMessage | FormMessage) => void;
+  readonly place: Place;
 }
 
 export interface SubmitForm {
@@ -37,7 +39,7 @@ export interface SubmitForm {
 
 const TICK_MS = 500;
 
-export function createSubmitForm({ now, send }: SubmitViewOptions): SubmitForm {
+export function createSubmitForm({ now, send, place }: SubmitViewOptions): SubmitForm {
   const announcer = createAnnouncer();
   const userAndServer = h("div", { class: "flw-facts" });
   const folders = createFolderBrowser({
@@ -49,7 +51,7 @@ export function createSubmitForm({ now, send }: SubmitViewOptions): SubmitForm {
     back: () => send({ kind: "back" }),
     announce: announcer.announce,
   });
-  const actionBar = createActionBar({ send, announce: announcer.announce, now });
+  const actionBar = createActionBar({ send: sendAction, announce: announcer.announce, now });
   const history = h("ul", { class: "flw-submitted", role: "list", "aria-label": "submitted jobs" });
   const element = h(
     "div",
@@ -63,6 +65,8 @@ export function createSubmitForm({ now, send }: SubmitViewOptions): SubmitForm {
     announcer.element,
   );
   let latest: SubmitFormState | undefined;
+  /** The next job is submitted from here, not from another page that shows this form. */
+  let isSubmitting = false;
 
   const drawWho = whenChanged((facts: UserAndServer) => {
     const parts = [facts.username, facts.address, facts.study && `study ${facts.study}`];
@@ -77,13 +81,38 @@ export function createSubmitForm({ now, send }: SubmitViewOptions): SubmitForm {
           formatTime(submitted.at, now()),
         );
         const id = h("span", { class: "flw-id", title: submitted.jobId }, submitted.jobId.slice(0, SHORT_ID_LENGTH));
-        return h("li", {}, "submitted ", h("strong", {}, submitted.name), " as ", id, " ", time);
+        const name = place.open ? createOpenButton(submitted) : h("strong", {}, submitted.name);
+        return h("li", {}, "submitted ", name, " as ", id, " ", time);
       }),
     );
     setVisible(history, jobs.length > 0);
   });
 
+  function createOpenButton({ name, jobId }: Submitted): HTMLElement {
+    const button = h("button", { class: "flw-open-job", type: "button", title: "Open the job" }, name);
+    button.addEventListener("click", () => openJob(jobId));
+    return button;
+  }
+
+  function openJob(jobId: string): void {
+    place.open?.({ kind: "job", args: { job: jobId } });
+  }
+
+  function sendAction(message: ActionMessage): void {
+    isSubmitting = message.kind === "start";
+    send(message);
+  }
+
+  /** Open a job that has just been submitted in a tab; a notebook shows it below the form. */
+  function openNewest({ submitted: before }: SubmitFormState, { submitted }: SubmitFormState): void {
+    const [newest] = submitted;
+    if (!isSubmitting || !newest || before.some(({ jobId }) => jobId === newest.jobId)) return;
+    isSubmitting = false;
+    openJob(newest.jobId);
+  }
+
   function draw(next: SubmitFormState): void {
+    if (latest) openNewest(latest, next);
     const previousJob = latest?.job ?? null;
     const focused = element.contains((element.getRootNode() as Document | ShadowRoot).activeElement);
     latest = next;

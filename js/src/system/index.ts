@@ -28,7 +28,8 @@ export default function systemWidget() {
 
   const initialize = ({ model }: { model: Model }): (() => void) => clock.follow(new TypedModel(model, READERS));
 
-  function render({ model, el }: RenderContext): () => void {
+  function render(context: RenderContext): () => void {
+    const { model, el } = context;
     const traits = new TypedModel(model, READERS);
     const view = createSystemView({
       kernelNow: () => clock.now(),
@@ -37,8 +38,7 @@ export default function systemWidget() {
       showActions: (name) => traits.send({ kind: "show_actions", name }),
       send: (message) => traits.send({ ...message }),
     });
-    const kernel = watchKernel(model, {
-      el,
+    const kernel = watchKernel(context, {
       onChange: () => view.draw(state()),
     });
     const state = (): SystemViewState => {

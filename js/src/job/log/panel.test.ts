@@ -190,7 +190,7 @@ describe("polling", () => {
     const { kernel, unfold, find } = open((k) => k.log(3));
     unfold();
     vi.advanceTimersByTime(6100);
-    expect(find(".flw-log-words").textContent).toBe("No answer from the kernel (busy or stopped)");
+    expect(find(".flw-log-words").textContent).toBe("No answer yet (busy or stopped)");
     expect(kernel.asked.length).toBeGreaterThan(1);
     kernel.pass(10);
     expect(find(".flw-log-words").textContent).toBe("");

@@ -510,7 +510,7 @@ export function createLogPanel({ send, announce }: LogPanelOptions): LogPanel {
 
   function stateText(): string {
     const { latest } = source;
-    if (source.isUnanswered) return "No answer from the kernel (busy or stopped)";
+    if (source.isUnanswered) return "No answer yet (busy or stopped)";
     if (!latest) return "loading the log…";
     if (latest.message) return latest.message;
     if (!buffer.length) return latest.state === "over" ? "the log is empty" : "nothing has been logged yet";
