@@ -15,6 +15,7 @@ from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from .._version import __version__
+from ..formatting.text import sanitize
 from . import protocol
 from .authorization import RESOURCE, is_allowed, ws_authenticated
 from .hub import Refused
@@ -100,14 +101,16 @@ class LinkHandler(ExtensionHandlerMixin, WebSocketMixin, WebSocketHandler, Jupyt
         self._service: Service | None = None
         self._limit = RateLimit(_BURST_FRAMES, _FRAMES_PER_S)
         self._unsent_bytes = 0
+        self._is_cut_off = False
         self._requests: set[asyncio.Task[None]] = set()
 
     async def on_message(self, message: str | bytes) -> None:
         """Handle a frame; nothing in it may end the connection by an exception, whose log would have the URL."""
         try:
+            if self._is_cut_off:
+                return  # frames that came before its end
             if not self._limit.allows_one_more():
-                log.warning("a page of %s was cut off: it sends too many frames", self.username)
-                self.close(_POLICY_VIOLATION, "too many frames")
+                self._cut_off(_POLICY_VIOLATION, "it sends too many frames")
                 return
             frame = protocol.parse_frame(message)
             if frame is not None:
@@ -127,12 +130,11 @@ class LinkHandler(ExtensionHandlerMixin, WebSocketMixin, WebSocketHandler, Jupyt
 
     def deliver(self, text: str) -> None:
         """Send a frame to the page, unless it is too far behind."""
-        if self.ws_connection is None or self.ws_connection.is_closing():
+        if self._is_cut_off or self.ws_connection is None or self.ws_connection.is_closing():
             return
         size = len(text)
         if self._unsent_bytes + size > _MAX_UNSENT_BYTES and self._unsent_bytes:
-            log.info("a page of %s is cut off: it does not take what it is sent", self.username)
-            self.close(_TRY_AGAIN_LATER, "too far behind")
+            self._cut_off(_TRY_AGAIN_LATER, "it does not take what it is sent")
             return
         try:
             sent = asyncio.ensure_future(self.write_message(text))
@@ -146,6 +148,12 @@ class LinkHandler(ExtensionHandlerMixin, WebSocketMixin, WebSocketHandler, Jupyt
                 done.exception()  # a page that has gone; unread, asyncio would print it
 
         sent.add_done_callback(note)
+
+    def _cut_off(self, code: int, why: str) -> None:
+        if not self._is_cut_off:
+            self._is_cut_off = True
+            log.warning("a page of %s was cut off: %s", sanitize(self.username, 60), why)
+            self.close(code, why)
 
     async def _handle(self, frame: Frame) -> None:
         self.last_frame_at = time.monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,8 @@ from waiting import wait_until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from flare_widgets.federation import LocalFederation
+
+KIT = "kits/the-admin"
 
 AUTHORIZER = """
 from jupyter_server.auth import Authorizer
@@ -51,17 +54,17 @@ JUNK: list[Any] = [
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def root(tmp_path_factory: pytest.TempPathFactory, federation: LocalFederation) -> Path:
+    """A folder with a job and a startup kit: other federations of this machine have kits of the same names."""
     root = tmp_path_factory.mktemp("lab") / "root"
-    root.mkdir()
+    shutil.copytree(federation.admin_kit, root / KIT)
     write_job(root, "hello")
     return root
 
 
 @pytest.fixture(scope="module")
-def server(root: Path, federation: LocalFederation) -> Iterator[JupyterServer]:
-    config = f"c.FlareLab.kit_folders = [{str(federation.folder / 'kits')!r}]\n"
-    with JupyterServer(root, root.parent / "home", config) as server:
+def server(root: Path) -> Iterator[JupyterServer]:
+    with JupyterServer(root, root.parent / "home") as server:
         yield server
 
 
@@ -169,11 +172,6 @@ def test_other_protocol_gets_only_welcome(server: JupyterServer) -> None:
 # -- a real federation -----------------------------------------------------------------------------------------
 
 
-def find_admin_kit(page: LabPage) -> Any:
-    """The kit in the configured folder, which is neither in the root folder nor in the home: there may be others."""
-    return next(each for each in page.sidebar["kits"] if each["folder"] == f"…/{ADMIN}")
-
-
 def secret_lines(*folders: Path) -> set[str]:
     """The lines of all keys and certificates in some folders."""
     files = [file for folder in folders for kind in ("*.key", "*.crt", "*.pem") for file in folder.rglob(kind)]
@@ -184,8 +182,9 @@ def secret_lines(*folders: Path) -> set[str]:
 
 def test_job_from_folder_to_its_end(server: JupyterServer, federation: LocalFederation, root: Path) -> None:
     with LabPage(server) as page, LabPage(server) as other:
-        page.wait_for(lambda facts: facts.get("kits"))
-        kit = find_admin_kit(page)
+        page.wait_for(lambda facts: any(kit["folder"] == KIT for kit in facts.get("kits", ())))
+        (kit,) = [each for each in page.sidebar["kits"] if each["folder"] == KIT]
+        assert kit["user"] == ADMIN
         page.ask("visible", visible=True)
         page.ask("notifications", wanted=True)
         session = page.ask("connect", kit=kit["id"])["value"]["session"]
@@ -195,7 +194,7 @@ def test_job_from_folder_to_its_end(server: JupyterServer, federation: LocalFede
         # What a kernel of this server finds.
         (file,) = server.runtime.glob("flare-widgets-*.json")
         assert file.stat().st_mode & 0o777 == 0o600
-        assert json.loads(file.read_text())["kit"] == str(federation.admin_kit)
+        assert json.loads(file.read_text())["kit"] == str(root / KIT)
 
         form = page.open("submit", session=session, folder="hello")
         assert form["view"] == "submit"
@@ -229,8 +228,9 @@ def test_job_from_folder_to_its_end(server: JupyterServer, federation: LocalFede
             )
         )
         assert page.ask("close", session=session)["op"] == "done"
-        gone = {page.hear(lambda frame: frame["op"] == "gone")["model"] for _ in range(4)}
-        assert {form["model"], jobs["model"], job["model"], system["model"]} == gone
+        views = {each["model"] for each in (form, jobs, job, system)}
+        page.ask("refresh")
+        assert views == {frame["model"] for text in page.frames if (frame := json.loads(text))["op"] == "gone"}
         wait_until(lambda: not file.exists())
 
         said = "\n".join([*page.frames, *other.frames, server.log])
@@ -241,15 +241,12 @@ def test_job_from_folder_to_its_end(server: JupyterServer, federation: LocalFede
     assert re.search(r"flare_widgets\.lab\] \w+: delete in the view", server.log)
 
 
-def test_stop_of_server_ends_sessions_soon(root: Path, federation: LocalFederation) -> None:
-    config = f"c.FlareLab.kit_folders = [{str(federation.folder / 'kits')!r}]\nc.FlareLab.read_only = True\n"
-    server = JupyterServer(root, root.parent / "stopped", config)
+def test_stop_of_server_ends_sessions_soon(root: Path) -> None:
+    server = JupyterServer(root, root.parent / "stopped", "c.FlareLab.read_only = True\n")
     try:
         with LabPage(server) as page:
-            page.wait_for(lambda facts: facts.get("kits"))
             assert page.welcome["read_only"] is True
-            kit = find_admin_kit(page)
-            session = page.ask("connect", kit=kit["id"])["value"]["session"]
+            session = page.ask("connect", folder=KIT)["value"]["session"]
             form = page.open("submit", session=session, folder="hello")
             assert "read" in form["state"]["actions"][0]["disabled_reason"]
             assert list(server.runtime.glob("flare-widgets-*"))

@@ -129,6 +129,7 @@ class JupyterServer:
             origin=origin,  # type: ignore[arg-type]
             open_timeout=60,
             max_size=None,
+            ping_interval=None,  # a page that is not read for a while is not dead
         )
 
     def stop(self) -> float:

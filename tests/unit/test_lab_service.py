@@ -9,6 +9,7 @@ import os
 import stat
 import time
 from types import SimpleNamespace
+from typing import Any
 
 import kits
 import pytest
@@ -58,7 +59,7 @@ class Page:
 
     @property
     def sidebar(self):
-        facts = {}
+        facts: dict[str, Any] = {}
         for frame in self.of("sidebar"):
             facts |= frame["set"]
         return facts
@@ -71,9 +72,24 @@ async def until(condition, seconds=20):
         await asyncio.sleep(0.01)
 
 
+class JobsServer(FlareServer):
+    """A FLARE server with jobs.
+
+    Attributes
+    ----------
+    port
+        Where it listens.
+    jobs
+        The jobs.
+    """
+
+    port = 0
+    jobs: tuple[dict[str, Any], ...] | list[dict[str, Any]] = ()
+
+
 @pytest.fixture
 def server():
-    server = FlareServer()
+    server = JobsServer()
     server.jobs = [{"job_id": JOB, "job_name": "hello", "status": "RUNNING", "duration": "0:00:09"}]
     server.commands |= {
         "list_jobs": lambda _: ok(jobs=server.jobs),
@@ -473,7 +489,7 @@ def test_session_state_is_told(state, reason, shown, words):
         expires_at=SimpleNamespace(timestamp=lambda: NOW + 2.5 * 86_400),
     )
     status = SimpleNamespace(state=state, reason=reason)
-    session = SimpleNamespace(kit=kit, status=status, study="default", read_only=False)
+    session: Any = SimpleNamespace(kit=kit, status=status, study="default", read_only=False)
     told = session_json("a", session, True, NOW)
     assert told["state"] == shown
     assert told["words"].startswith(words)
