@@ -17,6 +17,17 @@ CROWDED := --numprocesses=$(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 
 
 .PHONY: demo lab docs screenshots test newest-server unit coverage lint lint-js bundle bundle-check browser browser-oldest faults hostile bench old-servers matrix pythons wheel clean help
 
+BUNDLES := flare_widgets/views/static flare_widgets/labextension
+SUM_OF_BUNDLES = find $(BUNDLES) -type f | LC_ALL=C sort | xargs cksum | cksum
+
+# An editable install copies the JupyterLab extension once; links show what is built since.
+EXTENSION := $(VENV)/share/jupyter/labextensions/flare-widgets
+LINK_EXTENSION = rm -rf $(EXTENSION) && mkdir -p $(EXTENSION)/static && \
+  ln -s $(CURDIR)/flare_widgets/labextension/package.json $(CURDIR)/flare_widgets/labextension/schemas $(EXTENSION) && \
+  ln -s $(CURDIR)/flare_widgets/labextension/static/* $(EXTENSION)/static && \
+  ln -s $(CURDIR)/flare_widgets/views/static $(EXTENSION)/static/views && \
+  cp js/lab-install.json $(EXTENSION)/install.json
+
 MATRIX := 2.7.3 2.8.3 2.9.0
 .PRECIOUS: .matrix/%/.ready .matrix/python-%/.ready
 
@@ -34,10 +45,12 @@ demo: $(READY)  ## run the first lesson for real, without a screen
 lab: $(READY)  ## open JupyterLab on the first lesson
 	@$(BIN)/flare-widgets lab
 
-# First what is quick to fail. The older servers beside the rest: setting them up is mostly downloads.
+# First what is quick to fail. The older servers are set up beside the rest, which is mostly downloads, and tested
+# alone: on a machine that is busy with everything else they went away in the middle of a test.
 test:  ## run every test
 	@$(MAKE) --no-print-directory -j3 lint bundle-check browser
-	@$(MAKE) --no-print-directory -j2 newest-server old-servers
+	@$(MAKE) --no-print-directory -j2 newest-server .matrix/2.7.3/.ready .matrix/2.8.3/.ready
+	@$(MAKE) --no-print-directory old-servers
 
 newest-server: $(READY)
 	$(BIN)/pytest $(CROWDED)
@@ -65,16 +78,17 @@ lint: $(READY)  ## ruff and mypy
 lint-js: js/node_modules/.ready  ## lint the front-end and check its format (cd js && npm run format fixes what it can)
 	cd js && npm run --silent lint
 
-bundle: js/node_modules/.ready  ## build the front-end into flare_widgets/views/static
+bundle: js/node_modules/.ready  ## build the front-end into flare_widgets/views/static and flare_widgets/labextension
 	cd js && npm run --silent build
+	@[ ! -e $(READY) ] || { $(LINK_EXTENSION); }
 
 # The bundle is committed, so that an install needs no node; what is committed must be what the sources build.
 bundle-check: lint-js  ## lint, check types, test the front-end, and compare the committed bundle
 	cd js && npm run --silent typecheck && npm test --silent
-	before=$$(cd flare_widgets/views/static && cat * | cksum); \
+	before=$$($(SUM_OF_BUNDLES)); \
 	cd js && npm run --silent build && cd ..; \
-	after=$$(cd flare_widgets/views/static && cat * | cksum); \
-	[ "$$before" = "$$after" ] || { echo "flare_widgets/views/static is not what js/ builds: commit it"; exit 1; }
+	after=$$($(SUM_OF_BUNDLES)); \
+	[ "$$before" = "$$after" ] || { echo "$(BUNDLES) are not what js/ builds: commit them"; exit 1; }
 
 hostile: $(READY)  ## give 6,000 hostile inputs to whatever reads what strangers send: a minute (HOSTILE='--inputs 50000')
 	PYTHONPATH=tests:tests/support $(BIN)/python -m hostile $(HOSTILE)
@@ -148,6 +162,7 @@ $(READY): pyproject.toml flare_widgets/_version.py
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	@$(BIN)/python -m pip install --quiet --editable '.[local,grpc]' --group dev
+	@$(LINK_EXTENSION)
 	@touch $@
 
 js/node_modules/.ready: js/package.json js/package-lock.json

@@ -1,4 +1,4 @@
-"""Refuse to build a wheel without the complete front-end bundle: such a wheel installs, then fails at import."""
+"""Refuse to build a wheel without the complete front-end: it would install, then fail at import or in JupyterLab."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ MANIFEST = "manifest.json"
 
 
 class RequireBundle(BuildHookInterface):  # type: ignore[misc]
-    """Check that the folder of the bundle holds the files that its manifest lists, and no others."""
+    """Check that the folders of the bundle and of the extension hold the files that they should, and no others."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
         if version == "editable":
@@ -24,3 +24,20 @@ class RequireBundle(BuildHookInterface):  # type: ignore[misc]
             raise RuntimeError(f"{static} lacks {', '.join(missing)}: run `make bundle` first (it needs node and npm)")
         if unknown := sorted(found - expected):
             raise RuntimeError(f"{static} has files that its manifest does not list: {', '.join(unknown)}; remove them")
+        _check_extension(Path(self.root, "flare_widgets", "labextension"))
+
+
+def _check_extension(folder: Path) -> None:
+    """Check that the JupyterLab extension has the container that it names, and no other."""
+    try:
+        package = json.loads((folder / "package.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RuntimeError(
+            f"{folder / 'package.json'} is missing: run `make bundle` first (it needs node and npm)"
+        ) from None
+    load = package["jupyterlab"]["_build"]["load"]
+    if not (folder / load).is_file():
+        raise RuntimeError(f"{folder} lacks {load}: run `make bundle` first (it needs node and npm)")
+    others = sorted(str(path.relative_to(folder)) for path in (folder / "static").iterdir() if path != folder / load)
+    if others:
+        raise RuntimeError(f"{folder} has files of another build: {', '.join(others)}; remove them")

@@ -33,7 +33,7 @@ _MAX_QUEUED_MESSAGES = 100
 class Page(Protocol):
     """A page that is connected."""
 
-    def post(self, text: str) -> None:
+    def deliver(self, text: str) -> None:
         """Send a frame; never blocks."""
 
 
@@ -175,13 +175,13 @@ class Hub:
         """
         model = self._models.get(model_id)
         if model is None:
-            raise Refused("this view has ended")
+            raise Refused("This view has ended.")
         if model.timer is not None:
             model.timer.cancel()
             model.timer = None
         model.followers.add(page)
         state = visible_state(model.view.get_state())
-        page.post(protocol.encode("state", model=model.id, view=model.view.bundle, state=state))
+        page.deliver(protocol.encode("state", model=model.id, view=model.view.bundle, state=state))
 
     def leave(self, page: Page, model_id: str) -> None:
         """Send no more changes of a model to a page."""
@@ -218,7 +218,7 @@ class Hub:
         self._is_closed = True
         for model in list(self._models.values()):
             if model.made is not None:
-                self._end(model, "the Jupyter server is stopping")
+                self._end(model, None)  # pages keep what they show, and ask again when the server is back
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=3)
 
@@ -238,7 +238,7 @@ class Hub:
             raise Refused(self._explain(e)) from None
         model = next((model for model in self._models.values() if model.view is made.view), None)
         if model is None:  # it ended while it was made
-            raise Refused("this view has ended")
+            raise Refused("This view has ended.")
         model.made, model.key = made, key
         self._end_later(model)
         return model
@@ -255,7 +255,7 @@ class Hub:
                 return
             self._call_soon(self._publish, channel.comm_id, text)
 
-        channel = Channel(publish, lambda: self._call_soon(self._remove, channel.comm_id, "this view was closed"))
+        channel = Channel(publish, lambda: self._call_soon(self._remove, channel.comm_id, "This view was closed."))
         self._call_soon(self._add, view, channel)
         return channel
 
@@ -270,7 +270,7 @@ class Hub:
         model = self._models.get(model_id)
         if model is not None:
             for page in list(model.followers):
-                page.post(text)
+                page.deliver(text)
 
     async def _drain(self, model: Model) -> None:
         while model.queue:
@@ -295,13 +295,14 @@ class Hub:
         if model.made is not None and not model.followers and model.timer is None:
             model.timer = self._loop.call_later(self._grace_s, self._end, model, "")
 
-    def _end(self, model: Model, why: str) -> None:
+    def _end(self, model: Model, why: str | None) -> None:
         self._remove(model.id, why)
         made = model.made
         if made is not None:
             self._spawn(self._dispose(made))
 
-    def _remove(self, model_id: str, why: str) -> None:
+    def _remove(self, model_id: str, why: str | None) -> None:
+        """Forget a model; its followers are told why, unless that is None."""
         model = self._models.pop(model_id, None)
         if model is None:
             return
@@ -310,9 +311,10 @@ class Hub:
         task = self._by_key.get(model.key)
         if task is not None and task.done() and task.result() is model:
             del self._by_key[model.key]
-        text = protocol.encode("gone", model=model_id, why=why)
-        for page in model.followers:
-            page.post(text)
+        if why is not None:
+            text = protocol.encode("gone", model=model_id, why=why)
+            for page in model.followers:
+                page.deliver(text)
         model.followers.clear()
 
     async def _dispose(self, made: Made) -> None:

@@ -34,6 +34,7 @@ class LocalFederationControl:
         self._lock = threading.Lock()
         self._federation: LocalFederation | None = None
         self._is_started_here = False
+        self._folder: Path | None = None
         is_installed = all(importlib.util.find_spec(name) is not None for name in ("nvflare", "psutil"))
         self._state = "stopped" if is_installed else "absent"
         self._words = "" if is_installed else _NOT_INSTALLED
@@ -44,8 +45,7 @@ class LocalFederationControl:
 
     def kit_folders(self) -> list[Path]:
         """Return the folder of its kits while it runs."""
-        federation = self._federation
-        return [federation.folder / "kits"] if federation is not None and federation.running else []
+        return [self._folder / "kits"] if self._folder is not None and self._state == "running" else []
 
     def look(self) -> None:
         """Look whether it runs: it may have been started by a kernel, or ended."""
@@ -58,6 +58,7 @@ class LocalFederationControl:
             if federation is None:
                 running = LocalFederation.list_running()
                 if running:
+                    self._folder = running[0].folder
                     self._set("running", f"{', '.join(running[0].sites)} on port {running[0].port}")
                 elif self._state == "running":
                     self._set("stopped", "")
@@ -77,6 +78,7 @@ class LocalFederationControl:
                 self._set("starting", "")
                 self._federation = LocalFederation(_SITES, progress=lambda words: self._set("starting", words)).start()
             federation = self._federation
+            self._folder = federation.folder
             self._set("running", f"{', '.join(federation.site_names)} on port {federation.port}")
             return federation.admin_kit
         except FlareError as e:

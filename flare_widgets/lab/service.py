@@ -140,8 +140,7 @@ class Service:
         if self.refusal(page):
             return
         self._tell(page, self._sidebar.facts)
-        self._spawn(self._workspace.find_kits)
-        self._spawn(self._workspace.local.look)
+        self._spawn(self._look_around)
 
     def disconnect(self, page: UserPage) -> None:
         """Forget a page."""
@@ -234,6 +233,10 @@ class Service:
         self._workspace.find_kits(is_forced=True)
         return self._workspace.connect_folder(kit)
 
+    def _look_around(self) -> None:
+        self._workspace.local.look()
+        self._workspace.find_kits()
+
     def _refresh(self, _: Mapping[str, Any]) -> None:
         self._workspace.local.look()
         self._workspace.find_kits(is_forced=True)
@@ -258,7 +261,7 @@ class Service:
         sessions = dict(self._workspace.manager.sessions)
         for name, managed in self._sessions.items():
             if sessions.get(name) is not managed:
-                self.hub.end_owned(managed, "logged out")
+                self.hub.end_owned(managed, "The session was closed.")
         self._sessions = sessions
         self._spawn(self._share)
 
@@ -276,7 +279,7 @@ class Service:
 
     def _tell(self, page: Page, facts: Mapping[str, Any]) -> None:
         self._seq += 1
-        page.post(encode("sidebar", seq=self._seq, set=facts))
+        page.deliver(encode("sidebar", seq=self._seq, set=facts))
 
     def _tell_ended(self, ended: Sequence[EndedJob]) -> None:
         """Tell of ended jobs once: on the page that was used last."""
@@ -284,7 +287,7 @@ class Service:
         if pages:
             front = max(pages, key=lambda page: page.last_frame_at)
             for notice in make_notices(ended):
-                front.post(encode("notification", **notice))
+                front.deliver(encode("notification", **notice))
 
     def _call_soon(self, function: Callable[..., None], *args: Any) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed

@@ -109,11 +109,11 @@ def job_json(job: ListedJob, details: JobSnapshot | None, now: float) -> dict[st
 def sites_json(system: SystemSnapshot, now: float) -> dict[str, Any]:
     """Return the sites as the sidebar has them: numbers, and those in trouble."""
     if system.facts_at is None:
-        return {"connected": 0, "total": 0, "trouble": []}
+        return {"known": False, "connected": 0, "total": 0, "trouble": []}
     troubled = [(site, words) for site in system.sites if (words := _about(site, now))][:_MAX_TROUBLED_SITES]
     trouble = [{"name": sanitize(site.name, 100), "words": words} for site, words in troubled]
     connected = len(system.connected_sites)
-    return {"connected": connected, "total": len(system.sites), "trouble": trouble}
+    return {"known": True, "connected": connected, "total": len(system.sites), "trouble": trouble}
 
 
 def ended_json(jobs: Iterable[ListedJob], now: float) -> dict[str, Any]:
@@ -330,7 +330,9 @@ class Sidebar:
                 session_json(name, managed.session, name == current, now) for name, managed in manager.sessions.items()
             ],
             "kits": self._workspace.kits(),
+            "lessons": self._workspace.lessons,
             "jobs": {
+                "known": jobs.facts_at is not None,
                 "total": len(active),
                 "rows": [
                     job_json(job, None if follower is None else follower.details(job.job_id), now)

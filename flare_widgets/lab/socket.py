@@ -15,6 +15,7 @@ from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from .._version import __version__
+from ..formatting.text import sanitize
 from . import protocol
 from .authorization import RESOURCE, is_allowed, ws_authenticated
 from .hub import Refused
@@ -100,14 +101,16 @@ class LinkHandler(ExtensionHandlerMixin, WebSocketMixin, WebSocketHandler, Jupyt
         self._service: Service | None = None
         self._limit = RateLimit(_BURST_FRAMES, _FRAMES_PER_S)
         self._unsent_bytes = 0
+        self._is_cut_off = False
         self._requests: set[asyncio.Task[None]] = set()
 
     async def on_message(self, message: str | bytes) -> None:
         """Handle a frame; nothing in it may end the connection by an exception, whose log would have the URL."""
         try:
+            if self._is_cut_off:
+                return  # frames that came before its end
             if not self._limit.allows_one_more():
-                log.warning("a page of %s was cut off: it sends too many frames", self.username)
-                self.close(_POLICY_VIOLATION, "too many frames")
+                self._cut_off(_POLICY_VIOLATION, "it sends too many frames")
                 return
             frame = protocol.parse_frame(message)
             if frame is not None:
@@ -125,14 +128,13 @@ class LinkHandler(ExtensionHandlerMixin, WebSocketMixin, WebSocketHandler, Jupyt
             self._service.disconnect(self)
             self._service = None
 
-    def post(self, text: str) -> None:
+    def deliver(self, text: str) -> None:
         """Send a frame to the page, unless it is too far behind."""
-        if self.ws_connection is None or self.ws_connection.is_closing():
+        if self._is_cut_off or self.ws_connection is None or self.ws_connection.is_closing():
             return
         size = len(text)
         if self._unsent_bytes + size > _MAX_UNSENT_BYTES and self._unsent_bytes:
-            log.info("a page of %s is cut off: it does not take what it is sent", self.username)
-            self.close(_TRY_AGAIN_LATER, "too far behind")
+            self._cut_off(_TRY_AGAIN_LATER, "it does not take what it is sent")
             return
         try:
             sent = asyncio.ensure_future(self.write_message(text))
@@ -146,6 +148,12 @@ class LinkHandler(ExtensionHandlerMixin, WebSocketMixin, WebSocketHandler, Jupyt
                 done.exception()  # a page that has gone; unread, asyncio would print it
 
         sent.add_done_callback(note)
+
+    def _cut_off(self, code: int, why: str) -> None:
+        if not self._is_cut_off:
+            self._is_cut_off = True
+            log.warning("a page of %s was cut off: %s", sanitize(self.username, 60), why)
+            self.close(code, why)
 
     async def _handle(self, frame: Frame) -> None:
         self.last_frame_at = time.monotonic()
@@ -167,7 +175,7 @@ class LinkHandler(ExtensionHandlerMixin, WebSocketMixin, WebSocketHandler, Jupyt
                         raise Refused(refusal)
                     service.hub.follow(self, model)
                 except Refused as e:
-                    self.post(encode("gone", model=model, why=str(e)))
+                    self.deliver(encode("gone", model=model, why=str(e)))
             case Leave(model=model):
                 service.hub.leave(self, model)
             case Send(model=model, content=content) if not refusal:
@@ -178,7 +186,7 @@ class LinkHandler(ExtensionHandlerMixin, WebSocketMixin, WebSocketHandler, Jupyt
     async def _welcome(self, hello: Hello) -> None:
         may = [right for right in protocol.RIGHTS if await is_allowed(self, right)]
         service = await self._app.get_service()
-        self.post(
+        self.deliver(
             encode("welcome", protocol=protocol.PROTOCOL, version=__version__, read_only=service.is_read_only, may=may)
         )
         if hello.protocol == protocol.PROTOCOL and self._service is None and self in self._app.pages:
@@ -196,14 +204,14 @@ class LinkHandler(ExtensionHandlerMixin, WebSocketMixin, WebSocketHandler, Jupyt
                     raise Refused(refusal)
                 if isinstance(frame, Open):
                     model = await service.hub.open(frame.kind, frame.args)
-                    self.post(encode("opened", ref=frame.ref, model=model.id, view=model.view.bundle))
+                    self.deliver(encode("opened", ref=frame.ref, model=model.id, view=model.view.bundle))
                 else:
-                    self.post(encode("done", ref=frame.ref, value=await service.ask(self, frame.do, frame.args)))
+                    self.deliver(encode("done", ref=frame.ref, value=await service.ask(self, frame.do, frame.args)))
             except Refused as e:
-                self.post(encode("refused", ref=frame.ref, why=str(e)))
+                self.deliver(encode("refused", ref=frame.ref, why=str(e)))
             except Exception:
                 log.exception("a request of a page failed")
-                self.post(encode("refused", ref=frame.ref, why="This failed on the Jupyter server; see its log."))
+                self.deliver(encode("refused", ref=frame.ref, why="This failed on the Jupyter server; see its log."))
 
         task = asyncio.create_task(answer())
         self._requests.add(task)

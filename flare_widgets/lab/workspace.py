@@ -5,6 +5,7 @@ All methods may block, and are called in threads. No path in what they return is
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -28,6 +29,8 @@ from .session_files import RememberedSessions
 _KITS_LIFETIME_S = 20.0
 _MAX_KITS = 100
 _MAX_STUDY_CHARS = 63
+_MAX_LESSONS = 50
+_LESSON = re.compile(r"\d\d[_-][a-z0-9_-]{1,80}\.ipynb")
 
 
 class Workspace:
@@ -56,6 +59,8 @@ class Workspace:
         The makers of views.
     local
         The local federation.
+    lessons
+        The lessons in the root folder, as ``name, path`` of the contents.
     """
 
     def __init__(
@@ -78,6 +83,7 @@ class Workspace:
         self._remembered = remembered
         self._on_change = on_change
         self._lock = threading.Lock()
+        self.lessons: list[dict[str, str]] = []
         self._kits: tuple[FoundKit, ...] = ()
         self._kits_found_at = float("-inf")
         self._ids: dict[Path, str] = {}
@@ -93,6 +99,7 @@ class Workspace:
         remembered = [session.kit for session in self._remembered.sessions if session.kit.is_dir()]
         folders = [*remembered, *self.local.kit_folders(), *self._folders]
         self._kits = tuple(find_kits(folders, self._guard.root)[:_MAX_KITS])
+        self.lessons = [] if self._guard.root is None else find_lessons(self._guard.root)
         self._on_change()
 
     def kits(self) -> list[dict[str, Any]]:
@@ -235,6 +242,18 @@ class Workspace:
 
 
 _SEVERITIES = {"failed": "error", "warning": "warning"}
+
+
+def find_lessons(root: Path) -> list[dict[str, str]]:
+    """Return the notebooks in a folder, and in ``notebooks`` in it, that are named as this project's lessons are."""
+    found = []
+    for folder in (root, root / "notebooks"):
+        try:
+            names = sorted(entry.name for entry in folder.iterdir() if _LESSON.fullmatch(entry.name))
+        except OSError:
+            continue
+        found += [(folder / name).relative_to(root) for name in names[:_MAX_LESSONS]]
+    return [{"name": sanitize(re.sub("[_-]", " ", path.stem), 100), "path": path.as_posix()} for path in found]
 
 
 def make_connect_cell(kit: Path, study: str, near: Path | None) -> str:

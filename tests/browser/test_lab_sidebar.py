@@ -147,7 +147,10 @@ def test_file_browser_submits_and_checks_folder(sidebar: FlareSidebar) -> None:
 
 def test_inserted_cell_is_not_run(sidebar: FlareSidebar) -> None:
     page = sidebar.page
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")])
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell("1")],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+    )
     nbformat.write(notebook, sidebar.lab.root / "with_cell.ipynb")
     sidebar.command("docmanager:open", {"path": "with_cell.ipynb"})
     cells = page.locator(".jp-Notebook .jp-CodeCell")

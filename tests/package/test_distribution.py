@@ -18,8 +18,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "flare_widgets" / "views" / "static"
+EXTENSION = ROOT / "flare_widgets" / "labextension"
 MANIFEST = json.loads((STATIC / "manifest.json").read_text(encoding="utf-8"))["files"]
-MOST = 1_000_000  # bytes
+MOST = 1_300_000  # bytes; the bundles of the views are in there twice, for kernels and for JupyterLab
 
 
 def run(*command: str | Path, cwd: Path = ROOT, env: dict[str, str] | None = None) -> str:
@@ -46,6 +47,7 @@ def test_wheel_has_package_and_nothing_else(built: tuple[Path, Path]) -> None:
     with zipfile.ZipFile(built[0]) as wheel:
         names = wheel.namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"flare_widgets"}
+    assert not [name for name in names if name.startswith("flare_widgets/labextension/")]
     bundle = {name.rpartition("/")[2] for name in names if name.startswith("flare_widgets/views/static/")}
     assert bundle == {"manifest.json", *MANIFEST}
     assert "flare_widgets/py.typed" in names
@@ -56,6 +58,7 @@ def test_wheel_has_package_and_nothing_else(built: tuple[Path, Path]) -> None:
 def hook_for(root: Path) -> Any:
     """The build hook, for a project in this folder that has a copy of the bundle."""
     shutil.copytree(STATIC, root / "flare_widgets" / "views" / "static")
+    shutil.copytree(EXTENSION, root / "flare_widgets" / "labextension")
     hook = runpy.run_path(str(ROOT / "hatch_build.py"))["RequireBundle"]
     return hook(str(root), {}, None, None, str(root / "dist"), "wheel")
 
@@ -83,6 +86,69 @@ def test_build_hook_refuses_unlisted_file(tmp_path: Path) -> None:
     (tmp_path / "flare_widgets" / "views" / "static" / "question.js").touch()
     with pytest.raises(RuntimeError, match=r"question\.js"):
         hook.initialize("standard", {})
+
+
+def test_build_hook_refuses_incomplete_extension(tmp_path: Path) -> None:
+    hook, folder = hook_for(tmp_path), tmp_path / "flare_widgets" / "labextension"
+    (container,) = (folder / "static").iterdir()
+    (folder / "static" / "remoteEntry.old.js").touch()
+    with pytest.raises(RuntimeError, match=r"of another build: static/remoteEntry\.old\.js"):
+        hook.initialize("standard", {})
+    (folder / "static" / "remoteEntry.old.js").unlink()
+    container.unlink()
+    with pytest.raises(RuntimeError, match=re.escape(container.name)):
+        hook.initialize("standard", {})
+    (folder / "package.json").unlink()
+    with pytest.raises(RuntimeError, match=r"package\.json is missing"):
+        hook.initialize("standard", {})
+    hook.initialize("editable", {})
+
+
+def test_wheel_has_both_halves_of_extension(built: tuple[Path, Path]) -> None:
+    with zipfile.ZipFile(built[0]) as wheel:
+        names = [name.partition(".data/data/")[2] for name in wheel.namelist() if ".data/data/" in name]
+        prefix = next(name for name in wheel.namelist() if ".data/data/" in name).partition(".data/data/")[0]
+        server = json.loads(wheel.read(f"{prefix}.data/data/etc/jupyter/jupyter_server_config.d/flare_widgets.json"))
+        package = json.loads(wheel.read(f"{prefix}.data/data/share/jupyter/labextensions/flare-widgets/package.json"))
+    assert server == {"ServerApp": {"jpserver_extensions": {"flare_widgets.lab": True}}}
+    lab = {name.partition("labextensions/flare-widgets/")[2] for name in names if "labextensions" in name}
+    assert {"package.json", "install.json", package["jupyterlab"]["_build"]["load"]} <= lab
+    assert {f"static/views/{name}" for name in MANIFEST} <= lab
+    assert package["version"] == runpy.run_path(str(ROOT / "flare_widgets" / "_version.py"))["__version__"]
+    assert all(name.startswith(("share/jupyter/labextensions/flare-widgets/", "etc/jupyter/")) for name in names)
+
+
+def test_install_enables_both_halves_and_uninstall_leaves_nothing(built: tuple[Path, Path], tmp_path: Path) -> None:
+    run(sys.executable, "-m", "venv", tmp_path / "venv")
+    python = tmp_path / "venv" / "bin" / "python"
+    before = {path for path in (tmp_path / "venv").rglob("*") if "__pycache__" not in path.parts}
+    run(python, "-m", "pip", "install", "--quiet", "--no-deps", built[0])
+    # JupyterLab is that of these tests; what is installed is only in the new environment.
+    (packages,) = (tmp_path / "venv").glob("lib/python*/site-packages")
+    link = packages / "of-the-tests.pth"
+    link.write_text(str(next(Path(path) for path in sys.path if path.endswith("site-packages"))))
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHONPATH", "JUPYTER"))} | {
+        "HOME": str(tmp_path),
+        "JUPYTER_NO_CONFIG": "",
+    }
+    lists = {
+        "server": "from jupyter_server.extension.serverextension import main; main()",
+        "lab": "from jupyterlab.labextensions import main; main()",
+    }
+
+    def listed(which: str) -> str:
+        done = subprocess.run(
+            [python, "-c", lists[which], "list"], capture_output=True, text=True, cwd=tmp_path, env=env, timeout=120
+        )
+        return re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)
+
+    assert re.search(r"flare_widgets\.lab \S* ?enabled", listed("server"))
+    assert re.search(r"flare_widgets\.lab.*OK", listed("server"))
+    assert re.search(r"flare-widgets v\S+ enabled OK", listed("lab"))
+    link.unlink()
+    run(python, "-m", "pip", "uninstall", "--quiet", "--yes", "flare-widgets")
+    after = {path for path in (tmp_path / "venv").rglob("*") if "__pycache__" not in path.parts}
+    assert [str(path) for path in after - before if path.is_file()] == []
 
 
 def test_sdist_rebuilds_and_is_clean(built: tuple[Path, Path]) -> None:

@@ -8,6 +8,7 @@ import gc
 import json
 import threading
 import weakref
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ class Page:
     def __init__(self):
         self.frames = []
 
-    def post(self, text):
+    def deliver(self, text):
         self.frames.append(json.loads(text))
 
     def of(self, op):
@@ -37,7 +38,7 @@ class View:
     def __init__(self, host, value=0):
         self.value = value
         self.is_static = self.is_closed = False
-        self.received = []
+        self.received: list[Any] = []
         self.on_message = self.received.append
         self.channel = host.make_channel(self)
         self.channel.on_msg(lambda message: self.on_message(message["content"]["data"]["content"]))
@@ -274,7 +275,12 @@ def test_flood_of_messages_is_cut(host):
         model = await hub.open("jobs", {})
         gate = threading.Event()
         seen = []
-        host.views[0].on_message = lambda content: (gate.wait(10), seen.append(content))
+
+        def receive(content):
+            gate.wait(10)
+            seen.append(content)
+
+        host.views[0].on_message = receive
         for number in range(1000):
             hub.send(model.id, {"n": number})
         assert len(model.queue) == hub_module._MAX_QUEUED_MESSAGES
@@ -352,9 +358,13 @@ def test_many_views_leave_nothing(host):
 
 def test_closed_hub_opens_nothing(host):
     async def scenario(hub):
-        await hub.open("jobs", {})
+        page = Page()
+        model = await hub.open("jobs", {})
+        hub.follow(page, model.id)
         await hub.close()
         assert host.views[0].is_closed
+        await asyncio.sleep(0.02)
+        assert page.of("gone") == []  # the page keeps what it shows until the next server
         with pytest.raises(Refused, match="stopping"):
             await hub.open("jobs", {})
 

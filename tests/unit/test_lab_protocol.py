@@ -7,10 +7,12 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tornado.web import RequestHandler
 
 from flare_widgets.lab import protocol
 from flare_widgets.lab.protocol import Ask, Follow, Hello, Leave, Open, Send, encode, parse_frame, required_right
-from flare_widgets.lab.socket import RateLimit
+from flare_widgets.lab.requests import StatusHandler
+from flare_widgets.lab.socket import LinkHandler, RateLimit
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
@@ -105,3 +107,10 @@ def test_rate_limit_allows_burst_then_rate():
     assert [limit.allows_one_more() for _ in range(3)] == [True, True, False]
     now[0] += 100.0
     assert [limit.allows_one_more() for _ in range(4)] == [True, True, True, False]
+
+
+@pytest.mark.parametrize("handler", [LinkHandler, StatusHandler])
+def test_handlers_answer_only_get(handler):
+    """A method of such a name is an HTTP method, without authentication."""
+    for name in ("post", "put", "delete", "patch", "head"):
+        assert getattr(handler, name) is getattr(RequestHandler, name)

@@ -9,6 +9,7 @@ import os
 import stat
 import time
 from types import SimpleNamespace
+from typing import Any
 
 import kits
 import pytest
@@ -16,12 +17,13 @@ from servers import FlareServer, ok
 from traitlets.config import Config
 
 from flare_widgets.api import SessionState
+from flare_widgets.federation import LocalFederation
 from flare_widgets.lab import service as service_module
 from flare_widgets.lab.hub import Refused
 from flare_widgets.lab.notifications import EndWatch, make_notices
 from flare_widgets.lab.service import Service, Settings
 from flare_widgets.lab.sidebar import changed_keys, ended_json, job_json, session_json, sites_json
-from flare_widgets.lab.workspace import make_connect_cell
+from flare_widgets.lab.workspace import find_lessons, make_connect_cell
 from flare_widgets.manager.shared_session import (
     SharedSession,
     find_shared_session,
@@ -49,7 +51,7 @@ class Page:
         self.last_frame_at = time.monotonic()
         self.frames = []
 
-    def post(self, text):
+    def deliver(self, text):
         self.frames.append(json.loads(text))
 
     def of(self, op):
@@ -57,7 +59,7 @@ class Page:
 
     @property
     def sidebar(self):
-        facts = {}
+        facts: dict[str, Any] = {}
         for frame in self.of("sidebar"):
             facts |= frame["set"]
         return facts
@@ -70,9 +72,24 @@ async def until(condition, seconds=20):
         await asyncio.sleep(0.01)
 
 
+class JobsServer(FlareServer):
+    """A FLARE server with jobs.
+
+    Attributes
+    ----------
+    port
+        Where it listens.
+    jobs
+        The jobs.
+    """
+
+    port = 0
+    jobs: tuple[dict[str, Any], ...] | list[dict[str, Any]] = ()
+
+
 @pytest.fixture
 def server():
-    server = FlareServer()
+    server = JobsServer()
     server.jobs = [{"job_id": JOB, "job_name": "hello", "status": "RUNNING", "duration": "0:00:09"}]
     server.commands |= {
         "list_jobs": lambda _: ok(jobs=server.jobs),
@@ -86,6 +103,12 @@ def server():
     with server.running() as port:
         server.port = port
         yield server
+
+
+@pytest.fixture(autouse=True)
+def no_other_federation(monkeypatch):
+    """Whatever this user's other processes have started."""
+    monkeypatch.setattr(LocalFederation, "list_running", classmethod(lambda _: []))
 
 
 @pytest.fixture
@@ -209,7 +232,7 @@ def test_views_of_closed_session_end(root):
             service.hub.follow(page, model.id)
             await service.ask(page, "close", {"session": name})
             await until(lambda: page.of("gone"))
-            assert page.of("gone") == [{"op": "gone", "model": model.id, "why": "logged out"}]
+            assert page.of("gone") == [{"op": "gone", "model": model.id, "why": "The session was closed."}]
             with pytest.raises(Refused, match=f"Not connected as {name}"):
                 await service.hub.open("jobs", {"session": name})
 
@@ -432,6 +455,17 @@ def test_cell_names_kit_as_kernel_finds_it(tmp_path, monkeypatch):
     assert make_connect_cell(tmp_path / "work" / "ada", "default", None) == f"{lines}~/work/ada"
 
 
+def test_lessons_are_found_by_name(tmp_path):
+    assert find_lessons(tmp_path / "nowhere") == []
+    (tmp_path / "notebooks").mkdir()
+    for name in ("notebooks/02_two_hospitals.ipynb", "notebooks/01_first.ipynb", "notebooks/notes.ipynb", "03-x.txt"):
+        (tmp_path / name).touch()
+    assert find_lessons(tmp_path) == [
+        {"name": "01 first", "path": "notebooks/01_first.ipynb"},
+        {"name": "02 two hospitals", "path": "notebooks/02_two_hospitals.ipynb"},
+    ]
+
+
 # -- folding ---------------------------------------------------------------------------------------------------
 
 
@@ -455,7 +489,7 @@ def test_session_state_is_told(state, reason, shown, words):
         expires_at=SimpleNamespace(timestamp=lambda: NOW + 2.5 * 86_400),
     )
     status = SimpleNamespace(state=state, reason=reason)
-    session = SimpleNamespace(kit=kit, status=status, study="default", read_only=False)
+    session: Any = SimpleNamespace(kit=kit, status=status, study="default", read_only=False)
     told = session_json("a", session, True, NOW)
     assert told["state"] == shown
     assert told["words"].startswith(words)
@@ -493,7 +527,7 @@ def test_only_sites_in_trouble_are_named():
         "does not answer",
     ]
     assert "\x1b" not in json.dumps(told)
-    assert sites_json(SystemSnapshot(), NOW) == {"connected": 0, "total": 0, "trouble": []}
+    assert sites_json(SystemSnapshot(), NOW) == {"known": False, "connected": 0, "total": 0, "trouble": []}
 
 
 def test_ended_jobs_of_last_day_are_counted():

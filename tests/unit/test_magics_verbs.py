@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +21,7 @@ from flare_widgets.api import MonitorReturnCode
 from flare_widgets.errors import AuthorizationError, InvalidTarget, JobNotDone, JobTimeout
 from flare_widgets.magics.job_display import read_once, wait_until_ended
 from flare_widgets.magics.job_logs import read_job_logs
+from flare_widgets.manager.shared_session import SharedSession, shared_session_file, write_shared_session
 from flare_widgets.monitoring import JobSnapshot
 
 JOB = "07d15d2a-0000-4000-8000-000000000001"
@@ -294,3 +296,35 @@ def test_all_logs_include_those_at_sites() -> None:
 def test_all_logs_without_right_are_refused() -> None:
     with pytest.raises(AuthorizationError):
         read_job_logs(LogSession(denied=True), JOB, "all")
+
+
+# -- which kit, if none is given -----------------------------------------------------------------------------
+
+
+def test_connect_without_name_takes_only_kit(shell: InteractiveShell) -> None:
+    told = said(shell, "%flare connect --name only")
+    assert "connected with the only startup kit here: kits/ada@example.org" in told
+    flare(shell, "close only")
+
+
+def test_connect_without_name_follows_sidebar(
+    shell: InteractiveShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kit = Path("kits/ada@example.org").resolve()
+    kits.write_kit(Path("kits/other"), host="127.0.0.1", port=9)
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("JPY_PARENT_PID", "4321")
+    file = shared_session_file(tmp_path, 4321)
+    write_shared_session(file, SharedSession(kit, "heart", "ada in the sidebar"))
+    try:
+        told = said(shell, "%flare connect --name like-it")
+        assert "connected as the sidebar is: ada in the sidebar" in told
+        assert flare(shell, "use like-it").study == "heart"
+        assert flare(shell, "connect --name configured kits/ada@example.org").study == "default"
+        file.unlink()
+        assert refused(shell, "connect --name nobody").startswith("which startup kit?")
+    finally:
+        shutil.rmtree("kits/other")
+        for name in ("like-it", "configured"):
+            flare(shell, f"close {name}")
+        flare(shell, "connect ada")
