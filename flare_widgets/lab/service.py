@@ -81,7 +81,7 @@ class UserPage(Page, Protocol):
 
 @dataclass
 class _Attention:
-    """What a page looks at, and what it wants."""
+    """The attention of a page: what it looks at, and what it wants."""
 
     is_seen: bool = False
     are_notices_wanted: bool = False

@@ -107,7 +107,7 @@ def server():
 
 @pytest.fixture(autouse=True)
 def no_other_federation(monkeypatch):
-    """Whatever this user's other processes have started."""
+    """Hide the federations of this user's other processes."""
     monkeypatch.setattr(LocalFederation, "list_running", classmethod(lambda _: []))
 
 
@@ -506,6 +506,8 @@ def test_job_without_details_is_told():
     told = job_json(waiting, JobSnapshot(JOB), NOW)
     assert (told["status"], told["words"], told["since"]) == ("waiting", "submitted", NOW)
     assert "\x1b" not in told["name"]
+    details = JobSnapshot(JOB, status="RUNNING", facts_at=NOW)
+    assert job_json(RUNNING, details, NOW) == job_json(RUNNING, details, NOW + 3)  # no frame just for the time
     lost = ListedJob(JOB, "x", status="RUNNING", is_lost=True)
     assert job_json(lost, None, NOW)["words"] == "lost"
 
