@@ -91,7 +91,7 @@ def job_json(job: ListedJob, details: JobSnapshot | None, now: float) -> dict[st
             if rounds is not None and begun is not None and rounds < begun:
                 rounds = None
         elif is_waiting(known, now):
-            words, hint = "waiting", hint or known.waiting_reason(now)
+            words, hint = "waiting", hint or known.scheduling.reason
     return {
         "id": job.job_id,
         "name": sanitize(job.name, 100),
@@ -198,6 +198,11 @@ class _SessionFollower:
                 reasons[job_id] = "" if failure is None else failure.sentence
         return self.ends.take(self.managed.name, reasons, now)
 
+    def refresh(self) -> None:
+        for watch in (self._jobs, self._system):
+            if watch.is_active:
+                watch.refresh()
+
     def close(self) -> None:
         for unsubscribe in self._unsubscribe:
             unsubscribe()
@@ -251,6 +256,13 @@ class Sidebar:
         """Set whether a page shows the sidebar, and whether one wants notices: else FLARE is not asked."""
         with self._lock:
             self._is_seen, self._are_notices_wanted = is_seen, are_notices_wanted
+        self._throttle.request()
+
+    def refresh(self) -> None:
+        """Ask FLARE again at once, if it is asked at all: something has changed, such as a job that a kernel submitted."""
+        with self._lock:
+            for follower in self._followers.values():
+                follower.refresh()
         self._throttle.request()
 
     def request_update(self) -> None:

@@ -84,7 +84,10 @@ class JobsServer(FlareServer):
     """
 
     port = 0
-    jobs: tuple[dict[str, Any], ...] | list[dict[str, Any]] = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.jobs: list[dict[str, Any]] = []
 
 
 @pytest.fixture
@@ -179,6 +182,9 @@ def test_page_connects_and_sees_everything(root, server):
             (row,) = page.sidebar["jobs"]["rows"]
             assert (row["id"], row["name"], row["status"]) == (JOB, "hello", "running")
             await until(lambda: page.sidebar["sites"]["connected"] == 1)
+            server.jobs.append({"job_id": "new", "job_name": "by a kernel", "status": "SUBMITTED"})
+            await service.ask(page, "refresh", {})
+            await until(lambda: len(page.sidebar["jobs"]["rows"]) == 2)
             await service.ask(page, "close", {"session": name})
             await until(lambda: page.sidebar["kits"])
             assert page.sidebar["sessions"] == []
