@@ -259,7 +259,7 @@ class Sidebar:
         self._throttle.request()
 
     def refresh(self) -> None:
-        """Ask FLARE again at once, if it is asked at all: something has changed, such as a job that a kernel submitted."""
+        """Ask FLARE again at once, if it is asked at all: something may have changed, as when a kernel submits a job."""
         with self._lock:
             for follower in self._followers.values():
                 follower.refresh()
