@@ -82,7 +82,7 @@ async function describeViews() {
 
 async function readVersion() {
   const text = await readFile(new URL("../flare_widgets/_version.py", HERE), "utf8");
-  return /"([^"]+)"/.exec(text)[1];
+  return /__version__ = "([^"]+)"/.exec(text)[1];
 }
 
 export async function buildLabExtension() {

@@ -259,7 +259,7 @@ class Sidebar:
         self._throttle.request()
 
     def refresh(self) -> None:
-        """Ask FLARE again at once, if it is asked at all: something may have changed, as when a kernel submits a job."""
+        """Ask FLARE again at once, if it is asked at all: something may have changed, as by a job of a kernel."""
         with self._lock:
             for follower in self._followers.values():
                 follower.refresh()

@@ -59,15 +59,19 @@ class LabServer:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(values), encoding="utf-8")
         _install_extension(home, extension)
-        port = _free_port()
-        self.base = f"http://127.0.0.1:{port}"
+        self._port = _free_port()
+        self.base = f"http://127.0.0.1:{self._port}"
         self._log = home / "lab.log"
+        self.start()
+
+    def start(self) -> None:
+        """Start it, also again after `close` or `kill`."""
         with self._log.open("w", encoding="utf-8") as log:
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
-                    *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
-                    *(f"--IdentityProvider.token={self._token}", f"--ServerApp.root_dir={root}"),
+                    *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={self._port}", "--ServerApp.port_retries=0"),
+                    *(f"--IdentityProvider.token={self._token}", f"--ServerApp.root_dir={self.root}"),
                     *("--ServerApp.terminals_enabled=False", "--LanguageServerManager.autodetect=False"),
                     *("--LabApp.extension_manager=readonly", "--LabApp.expose_app_in_browser=True"),
                     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
@@ -75,13 +79,18 @@ class LabServer:
                 env=self._environment(),
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                cwd=root,
+                cwd=self.root,
             )
         self._wait_until_it_answers()
 
     def url(self, notebook: str) -> str:
         """Return the address at which a notebook opens, in a workspace without memory."""
         return f"{self.base}/lab/tree/{notebook}?token={self._token}&reset"
+
+    @property
+    def front_page(self) -> str:
+        """The address of JupyterLab itself, in a workspace without memory."""
+        return f"{self.base}/lab?token={self._token}&reset"
 
     def api(self, path: str, method: str = "GET", data: Any = None) -> Any:
         """Ask the server's REST API."""
@@ -100,6 +109,11 @@ class LabServer:
         for session in self.api("/api/sessions"):
             if notebooks is None or session["path"] in notebooks:
                 self.api(f"/api/sessions/{session['id']}", "DELETE")
+
+    def kill(self) -> None:
+        """End the server without giving it time for anything."""
+        self._process.kill()
+        self._process.wait(10)
 
     def close(self) -> None:
         """Stop the server."""

@@ -89,7 +89,8 @@ class FakeFederation:
     def log(self, job_id: str, *messages: str) -> None:
         """Write messages into the server's log of a job."""
         for message in messages:
-            self._files[job_id].write(record(message))
+            at = datetime.now().strftime("%Y-%m-%d %H:%M:%S,%f")[:-3]
+            self._files[job_id].write(record(message, asctime=at))
 
     def end(self, job_id: str, status: str = "FINISHED:COMPLETED") -> None:
         """End a job."""

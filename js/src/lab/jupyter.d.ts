@@ -99,6 +99,7 @@ declare module "@lumino/widgets" {
     protected onAfterHide(message: Message): void;
     protected onAfterAttach(message: Message): void;
     protected onActivateRequest(message: Message): void;
+    protected onCloseRequest(message: Message): void;
   }
   export class Menu extends Widget {
     constructor(options: { commands: CommandRegistry });

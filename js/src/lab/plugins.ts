@@ -125,12 +125,12 @@ const launcher: JupyterFrontEndPlugin<void> = {
     const commands = [
       [COMMANDS.openJobs, "Jobs"],
       [COMMANDS.openSubmit, "Submit a job"],
+      [COMMANDS.openLesson, "First lesson"],
+      [COMMANDS.startLocal, "Local federation"],
     ] as const;
     commands.forEach(([command, label], rank) => {
       cards?.add({ command, category: CATEGORY, rank, args: { label } });
     });
-    cards?.add({ command: COMMANDS.openLesson, category: CATEGORY, rank: 2 });
-    cards?.add({ command: COMMANDS.startLocal, category: CATEGORY, rank: 3 });
   },
 };
 

@@ -142,10 +142,9 @@ export function addSessionCommands(app: JupyterFrontEnd, link: Link, files: IFil
     execute: () => app.shell.activateById(SIDEBAR_ID),
   });
   commands.addCommand(COMMANDS.startLocal, {
-    label: "Start a Local FLARE Federation",
+    label: (args) => asText(args["label"]) || "Start a Local FLARE Federation",
     caption: "A server and two sites on this machine, to learn with",
     icon: flareIcon,
-    isEnabled: () => !["absent", "starting", "running"].includes(facts().local.state),
     execute: () => {
       app.shell.activateById(SIDEBAR_ID);
       return ask("local_start");
@@ -164,12 +163,13 @@ export function addSessionCommands(app: JupyterFrontEnd, link: Link, files: IFil
     },
   });
   commands.addCommand(COMMANDS.openLesson, {
-    label: (args) => (args["path"] ? "Open the Lesson" : "Open the First FLARE Lesson"),
+    label: (args) => asText(args["label"]) || "Open the First FLARE Lesson",
     icon: flareIcon,
-    isEnabled: (args) => Boolean(args["path"]) || facts().lessons.length > 0,
     execute: ({ path }) => {
       const lesson = asText(path, MAX_SENTENCE_CHARS) || facts().lessons[0]?.path;
-      return lesson ? commands.execute("docmanager:open", { path: lesson }) : undefined;
+      if (lesson) return commands.execute("docmanager:open", { path: lesson });
+      const words = "No lesson was found here. Lessons are in the folder `notebooks` of flare-widgets: copy it here.";
+      return Notification.emit(words, "info");
     },
   });
   commands.addCommand(COMMANDS.openSettings, {

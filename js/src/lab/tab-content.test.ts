@@ -95,7 +95,7 @@ it("draws the view anew for another model", async () => {
   expect(views.map(({ disposed }) => disposed)).toEqual([true, false]);
 });
 
-it("remembers choices of the view until the page is left", async () => {
+it("remembers choices of the view until the tab is closed", async () => {
   const first = open();
   await first.show(model());
   first.views[0]?.place.remember?.("filter", "running");
@@ -106,6 +106,10 @@ it("remembers choices of the view until the page is left", async () => {
   again.content.choose("status", "failed");
   await vi.waitFor(() => expect(again.content.element.textContent).toBe("view 2"));
   expect(again.views[1]?.place.recall?.("status")).toBe("failed");
+  again.content.forgetChoices();
+  const last = open();
+  await last.show(model());
+  expect(last.views[0]?.place.recall?.("filter")).toBeUndefined();
 });
 
 it("has the status and the round in its title", async () => {

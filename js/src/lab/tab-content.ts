@@ -107,6 +107,16 @@ export class TabContent {
     if (this.#model) void this.#draw(this.#model);
   }
 
+  /** Forget the choices of the view, as when the reader closes the tab. */
+  forgetChoices(): void {
+    this.#choices.clear();
+    try {
+      sessionStorage.removeItem(STORAGE_PREFIX + tabKey(this.options.args));
+    } catch {
+      // There was no place to keep them.
+    }
+  }
+
   /** Have the focus in the view. */
   focus(): void {
     const target = this.element.querySelector<HTMLElement>(".flw-list, [tabindex='-1'], button");

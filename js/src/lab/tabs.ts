@@ -43,6 +43,11 @@ class FlareTab extends Widget {
     super.dispose();
   }
 
+  protected override onCloseRequest(): void {
+    this.content.forgetChoices();
+    this.dispose();
+  }
+
   protected override onActivateRequest(): void {
     this.node.focus({ preventScroll: true });
     this.content.focus();

@@ -100,7 +100,8 @@ export function createSidebar({ run, now }: SidebarOptions): SidebarView {
   const whyNoExecute = (state: SidebarState): string => (state.mayExecute ? "" : MAY_ONLY_READ);
 
   const drawSessions = whenChanged(({ rows, why }: { rows: readonly SessionFacts[]; why: string }) => {
-    sessions.fill(rows.map((session) => createSession(session, run)));
+    const none = h("li", { class: "flw-lab-quiet" }, "Not connected.");
+    sessions.fill(rows.length ? rows.map((session) => createSession(session, run)) : [none]);
     disable(add, why);
   });
   const drawKits = whenChanged(({ rows, why }: { rows: readonly KitFacts[]; why: string }) => {
@@ -122,7 +123,7 @@ export function createSidebar({ run, now }: SidebarOptions): SidebarView {
     ]);
   });
   const drawSites = whenChanged(({ connected, total, trouble, isKnown }: SidebarFacts["sites"]) => {
-    const isWell = connected === total && trouble.length === 0;
+    const isWell = connected === total;
     const words = isKnown ? (total === 0 ? "No sites yet" : `${connected} of ${total} connected`) : "Loading…";
     const summary = h(
       "button",
@@ -200,7 +201,7 @@ export function createSidebar({ run, now }: SidebarOptions): SidebarView {
         "No startup kit was found here. A startup kit is the folder that the administrator of a federation gave you.",
       ),
       choose,
-      learn,
+      ...(state === "running" ? [] : [learn]),
       ...(state === "absent" ? [h("p", { class: "flw-lab-quiet" }, words)] : []),
       ...open,
     );
@@ -225,7 +226,7 @@ export function createSidebar({ run, now }: SidebarOptions): SidebarView {
     drawLocal({ facts: facts.local, why: whyNoExecute(state) });
     drawStart({ local: facts.local, lessons: facts.lessons, whyNot: whyNoExecute(state) });
     const isEmpty = !hasSession && facts.kits.length === 0;
-    setVisible(start, isEmpty && facts.local.state !== "starting" && facts.local.state !== "running");
+    setVisible(start, isEmpty && facts.local.state !== "starting");
     sessions.show(hasSession || facts.kits.length > 0);
     kits.show(facts.kits.length > 0);
     jobs.show(hasSession);

@@ -1,0 +1,91 @@
+"""The sidebar of our JupyterLab extension and its tabs, as a user reads and handles them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobs_panel import JobsPanel
+from lab_server import LabServer
+from playwright.sync_api import Locator, Page, expect
+
+_COMMAND = "([id, args]) => { void window.jupyterapp.commands.execute(id, args); }"
+
+
+class FlareSidebar:
+    """The sidebar in a page.
+
+    Parameters
+    ----------
+    page, lab
+        The page, and its server.
+    """
+
+    def __init__(self, page: Page, lab: LabServer) -> None:
+        self.page = page
+        self.lab = lab
+        self.root = page.locator(".flw-lab")
+        self.notice = self.root.locator(".flw-lab-notice")
+        self.status_item = page.locator(".flw-lab-status")
+
+    def open(self) -> FlareSidebar:
+        """Load JupyterLab in a workspace without memory, and show the sidebar."""
+        self.page.goto(self.lab.front_page)
+        return self.show()
+
+    def reload(self) -> FlareSidebar:
+        """Load the page again, with what JupyterLab remembers of its layout."""
+        saved = self.page.evaluate_handle("() => window.jupyterapp.restored")
+        saved.dispose()
+        # JupyterLab saves the layout after a moment without changes.
+        with self.page.expect_response(lambda r: "/api/workspaces/" in r.url and r.request.method == "PUT"):
+            self.command("application:toggle-right-area")
+        self.page.goto(self.lab.base + "/lab")
+        return self.show()
+
+    def show(self) -> FlareSidebar:
+        """Bring it to the front, once it is there."""
+        self.page.wait_for_function(
+            "() => window.jupyterapp?.commands.hasCommand('flare-widgets:show-sidebar')", timeout=60_000
+        )
+        self.page.evaluate("() => window.jupyterapp.restored.then(() => undefined)")
+        self.command("flare-widgets:show-sidebar")
+        expect(self.root).to_be_visible()
+        return self
+
+    def command(self, name: str, args: dict[str, Any] | None = None) -> None:
+        """Begin a command of JupyterLab."""
+        self.page.evaluate(_COMMAND, [name, args or {}])
+
+    def button(self, label: str) -> Locator:
+        """A button of the sidebar, by what it is called."""
+        return self.root.get_by_role("button", name=label)
+
+    def section(self, title: str) -> Locator:
+        """A list of the sidebar, by the title above it."""
+        return self.root.get_by_role("list", name=title)
+
+    def connect(self, kit: str) -> None:
+        """Connect with a kit at hand."""
+        self.button(f"Connect with {kit}").click()
+        expect(self.section("sessions").get_by_text("ready")).to_be_visible()
+
+    # -- tabs
+
+    def tab_titles(self) -> list[str]:
+        """The titles of our tabs."""
+        return self.page.locator(
+            "#jp-main-dock-panel .lm-TabBar-tab[data-id^='flare-widgets'] .lm-TabBar-tabLabel"
+        ).all_inner_texts()
+
+    def tab_title(self, words: str) -> Locator:
+        """The title of a tab."""
+        return self.page.locator("#jp-main-dock-panel .lm-TabBar-tabLabel").filter(has_text=words)
+
+    @property
+    def tab(self) -> Locator:
+        """The tab of ours that is in front."""
+        return self.page.locator(".flw-tab:not(.lm-mod-hidden)")
+
+    def jobs(self) -> JobsPanel:
+        """The table of jobs in the tab in front."""
+        return JobsPanel(self.tab)

@@ -1,0 +1,246 @@
+"""The JupyterLab extension against a server that is nearly FLARE's: sidebar and tabs need no kernel."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from axe import serious
+from conftest import tab
+from fake_federation import FakeFederation
+from flare_sidebar import FlareSidebar
+from jobs import write_job
+from lab_server import LabServer
+from playwright.sync_api import Browser, Page, expect
+
+HELLO = "a0000001-0000-4000-8000-000000000001"
+WAITING = "a0000002-0000-4000-8000-000000000002"
+FAILED = "a0000003-0000-4000-8000-000000000003"
+EVIL = "<img src=x onerror=window.pwned=1>"
+
+
+@pytest.fixture(scope="module")
+def federation() -> Iterator[FakeFederation]:
+    federation = FakeFederation("site-1", "site-2", "hospital-c")
+    federation.add_job(HELLO, "hello-numpy", age_s=134)
+    federation.log(HELLO, "Round 0 started.")
+    federation.add_job(WAITING, EVIL, "SUBMITTED", age_s=40)
+    federation.add_job(FAILED, "stats", "FINISHED:EXECUTION_EXCEPTION", age_s=6000)
+    with federation.running():
+        yield federation
+
+
+@pytest.fixture(scope="module")
+def flare_lab(tmp_path_factory: pytest.TempPathFactory, federation: FakeFederation) -> Iterator[LabServer]:
+    """A JupyterLab with both halves of the extension, and a startup kit in its folder."""
+    root = tmp_path_factory.mktemp("flare-lab")
+    federation.write_kit(root / "kits" / "ada")
+    write_job(root, "cifar")
+    server = LabServer(root, tmp_path_factory.mktemp("home"), ("browser", "server"))
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def flare_tab(chromium: Browser, flare_lab: LabServer) -> Iterator[tuple[Page, list[str]]]:
+    with tab(chromium, flare_lab) as opened:
+        FlareSidebar(opened[0], flare_lab).open()
+        yield opened
+
+
+@pytest.fixture
+def sidebar(flare_tab: tuple[Page, list[str]], flare_lab: LabServer) -> Iterator[FlareSidebar]:
+    """The sidebar, connected, in a page that all tests share; it is left without tabs."""
+    page, complaints = flare_tab
+    sidebar = FlareSidebar(page, flare_lab).show()
+    expect(sidebar.section("sessions").get_by_role("listitem")).to_have_count(1)
+    if not sidebar.section("sessions").get_by_text("ready").is_visible():
+        sidebar.connect("ada")
+    yield sidebar
+    page.keyboard.press("Escape")
+    sidebar.command("application:close-all")
+    assert page.evaluate("() => window.pwned") is None
+    found, complaints[:] = list(complaints), []
+    assert found == []
+
+
+def test_sidebar_shows_session_jobs_and_sites(sidebar: FlareSidebar, federation: FakeFederation) -> None:
+    expect(sidebar.section("sessions")).to_contain_text("example_project · study default")
+    expect(sidebar.section("active jobs")).to_contain_text("hello-numpy")
+    expect(sidebar.section("active jobs")).to_contain_text("round 1")
+    expect(sidebar.section("active jobs")).to_contain_text(EVIL)
+    expect(sidebar.section("sites")).to_contain_text("3 of 3 connected")
+    expect(sidebar.section("ended")).to_contain_text("1 failed")
+    expect(sidebar.status_item).to_have_text("FLARE ● 1 ○ 1")
+    del federation.sites["hospital-c"]
+    expect(sidebar.section("sites")).to_contain_text("hospital-c")
+    federation.sites["hospital-c"] = 0.0
+    expect(sidebar.section("sites")).to_contain_text("3 of 3 connected")
+
+
+def test_job_tab_is_live_without_kernel(sidebar: FlareSidebar, federation: FakeFederation) -> None:
+    sidebar.section("active jobs").get_by_text("hello-numpy").click()
+    expect(sidebar.tab.locator(".flw-job")).to_contain_text("round 1")
+    federation.log(HELLO, "Round 1 started.")
+    expect(sidebar.tab.locator(".flw-job")).to_contain_text("round 2")
+    expect(sidebar.tab_title("● hello-numpy")).to_be_visible()
+    # Asked for again, it comes to the front: there is one tab for each job.
+    sidebar.button("All jobs").click()
+    sidebar.jobs().row(2).locator(".flw-job-name").click()
+    expect(sidebar.tab.locator(".flw-job .flw-name")).to_have_text("hello-numpy")
+    assert len(sidebar.tab_titles()) == 2
+    assert sidebar.lab.api("/api/kernels") == []
+
+
+def test_reload_restores_tabs_and_filter(sidebar: FlareSidebar) -> None:
+    sidebar.button("1 failed").click()
+    expect(sidebar.jobs().rows).to_have_count(1)
+    sidebar.jobs().search.fill("stats")
+    sidebar.command("flare-widgets:open-system")
+    expect(sidebar.tab.locator(".flw-system")).to_contain_text("3 sites connected")
+    sidebar.reload()
+    expect(sidebar.tab.locator(".flw-system")).to_contain_text("3 sites connected")
+    sidebar.tab_title("Jobs").click()
+    expect(sidebar.jobs().search).to_have_value("stats")
+    expect(sidebar.jobs().rows).to_have_count(1)
+
+
+def test_two_pages_show_the_same(
+    sidebar: FlareSidebar, flare_lab: LabServer, chromium: Browser, federation: FakeFederation
+) -> None:
+    doomed = federation.add_job("a0000009-0000-4000-8000-000000000009", "doomed", age_s=5)
+    sidebar.button("All jobs").click()
+    with tab(chromium, flare_lab) as (page, complaints):
+        other = FlareSidebar(page, flare_lab).open()
+        other.section("active jobs").get_by_text("doomed").click()
+        expect(other.tab.locator(".flw-job .flw-word")).to_have_text("running")
+        jobs = sidebar.jobs()
+        jobs.row(1).locator(".flw-box").click()
+        jobs.button("abort").click()
+        jobs.confirm.get_by_role("button", name="Abort").click()
+        expect(other.tab.locator(".flw-job .flw-pill")).to_contain_text("aborted")
+        expect(other.tab_title("■ doomed")).to_be_visible()
+        expect(other.section("active jobs").get_by_text("doomed")).to_have_count(0)
+        assert f"abort_job {doomed}" in federation.server.lines
+        assert complaints == []
+    del federation.jobs[doomed]
+
+
+def test_file_browser_submits_and_checks_folder(sidebar: FlareSidebar) -> None:
+    page = sidebar.page
+    sidebar.command("filebrowser:activate")
+    folder = page.locator(".jp-DirListing-item[data-isdir='true']").filter(has_text="cifar")
+    folder.click(button="right")
+    page.locator(".lm-Menu-item").filter(has_text="NVIDIA FLARE").hover()
+    page.get_by_text("Check Job Folder").click()
+    expect(page.locator(".jp-Dialog")).to_contain_text("cifar: no problems")
+    page.keyboard.press("Escape")
+    folder.click(button="right")
+    page.locator(".lm-Menu-item").filter(has_text="NVIDIA FLARE").hover()
+    page.get_by_text("Submit as Job…").click()
+    expect(sidebar.tab.locator(".flw-submit")).to_contain_text("cifar")
+    expect(sidebar.tab.locator("button[data-action='submit']")).to_be_enabled()
+
+
+def test_inserted_cell_is_not_run(sidebar: FlareSidebar) -> None:
+    page = sidebar.page
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell("1")],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+    )
+    nbformat.write(notebook, sidebar.lab.root / "with_cell.ipynb")
+    sidebar.command("docmanager:open", {"path": "with_cell.ipynb"})
+    cells = page.locator(".jp-Notebook .jp-CodeCell")
+    expect(cells).to_have_count(1)
+    sidebar.button("Menu of ada@127.0.0.1").click()
+    page.get_by_text("Insert a Cell That Connects").click()
+    expect(cells).to_have_count(2)
+    expect(cells.nth(1)).to_contain_text(re.compile(r"%load_ext flare_widgets\s*%flare connect"))
+    expect(cells.nth(1).locator(".jp-InputPrompt")).to_have_text("[ ]:")
+    sidebar.command("notebook:close-and-shutdown")
+    page.wait_for_timeout(0)
+    dialog = page.locator(".jp-Dialog")
+    expect(dialog).to_be_visible()
+    dialog.get_by_role("button", name=re.compile("Discard|Don't Save|Shut Down")).first.click()
+    expect(cells).to_have_count(0)
+
+
+def test_keyboard_alone_opens_job(sidebar: FlareSidebar) -> None:
+    page = sidebar.page
+    sidebar.command("apputils:activate-command-palette")
+    expect(page.locator(".lm-CommandPalette-input")).to_be_focused()
+    page.keyboard.type("open flare jobs")
+    expect(page.locator(".lm-CommandPalette-item.lm-mod-active")).to_contain_text("Open FLARE Jobs")
+    page.keyboard.press("Enter")
+    expect(sidebar.jobs().grid).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(sidebar.tab.locator(".flw-job .flw-name")).to_have_text("hello-numpy")
+    sidebar.button("All jobs").focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(sidebar.tab.locator(".flw-job .flw-name")).to_have_text("hello-numpy")
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
+def test_axe_finds_nothing_serious(sidebar: FlareSidebar, theme: str, pictures: Path | None) -> None:
+    page = sidebar.page
+    sidebar.command("apputils:change-theme", {"theme": theme})
+    expect(page.locator(f"body[data-jp-theme-name='{theme}']")).to_be_attached()
+    sidebar.button("All jobs").click()
+    expect(sidebar.jobs().rows).to_have_count(3)
+    assert serious(sidebar.root) == []
+    assert serious(sidebar.tab) == []
+    if pictures:
+        page.screenshot(path=pictures / f"lab-{theme[-4:].strip().lower()}.png")
+
+
+def test_log_out_leaves_tab_that_says_so(sidebar: FlareSidebar) -> None:
+    sidebar.button("All jobs").click()
+    expect(sidebar.jobs().rows).to_have_count(3)
+    sidebar.button("Menu of ada@127.0.0.1").click()
+    sidebar.page.get_by_text("Log Out", exact=True).click()
+    expect(sidebar.tab.get_by_role("button", name="Connect…")).to_be_visible()
+    expect(sidebar.status_item).to_be_hidden()
+    sidebar.connect("ada")
+    expect(sidebar.jobs().rows).to_have_count(3)
+
+
+def test_killed_server_comes_back(sidebar: FlareSidebar, flare_lab: LabServer) -> None:
+    sidebar.button("All jobs").click()
+    jobs = sidebar.jobs()
+    jobs.search.fill("stats")
+    expect(jobs.rows).to_have_count(1)
+    flare_lab.kill()
+    expect(sidebar.notice).to_contain_text("The Jupyter server does not answer. Trying again. Below: as of")
+    expect(jobs.root).to_contain_text("Connection to the Jupyter server lost")
+    expect(jobs.rows).to_have_count(1)
+    flare_lab.start()
+    sidebar.page.keyboard.press("Escape")  # JupyterLab has a dialog of its own
+    sidebar.connect("ada")
+    expect(jobs.root).not_to_contain_text("Connection to the Jupyter server lost")
+    expect(jobs.search).to_have_value("stats")
+    expect(jobs.rows).to_have_count(1)
+
+
+def test_disabled_server_half_costs_one_sentence(
+    chromium: Browser, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    server = LabServer(tmp_path, tmp_path_factory.mktemp("home"), ("browser",))
+    try:
+        with tab(chromium, server) as (page, complaints):
+            asked: list[str] = []
+            page.on(
+                "request", lambda request: asked.append(request.url) if "/flare-widgets/status" in request.url else None
+            )
+            sidebar = FlareSidebar(page, server).open()
+            expect(sidebar.notice).to_contain_text("pip install flare-widgets")
+            expect(sidebar.root.locator(".flw-lab-body")).to_be_hidden()
+            assert len(asked) == 1
+            assert complaints == []
+    finally:
+        server.close()
