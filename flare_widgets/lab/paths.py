@@ -35,7 +35,7 @@ class PathGuard:
         Raises
         ------
         Refused
-            It is no path, leads out of the root folder, or is hidden.
+            It is not a valid path, leads out of the root folder, or is hidden.
         """
         if self.root is None:
             raise Refused("The files of this Jupyter server are not on its disk.")
@@ -57,7 +57,7 @@ class PathGuard:
         return found
 
     def resolve_folder(self, path: object) -> Path:
-        """Return the folder of a path, as :meth:`resolve`; refused, too, if it is none."""
+        """Return the folder of a path, as :meth:`resolve`; refused, too, if there is none."""
         found = self.resolve(path)
         if not found.is_dir():
             raise Refused(f"There is no folder {sanitize(str(path), 200)}.")

@@ -43,7 +43,7 @@ _ASK_RIGHTS: dict[str, Right] = {
 }
 
 QUIET_ASKS = frozenset({"visible", "notifications", "refresh", "connect_cell"})
-"""What pages ask by themselves, or without effect: it is not logged."""
+"""Requests of pages without an effect on FLARE: they are not logged."""
 
 
 @dataclass(frozen=True)

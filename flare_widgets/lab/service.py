@@ -81,7 +81,7 @@ class UserPage(Page, Protocol):
 
 @dataclass
 class _Attention:
-    """What a page looks at, and what it wants."""
+    """The attention of a page: what it looks at, and what it wants."""
 
     is_seen: bool = False
     are_notices_wanted: bool = False
@@ -240,7 +240,7 @@ class Service:
     def _refresh(self, _: Mapping[str, Any]) -> None:
         self._workspace.local.look()
         self._workspace.find_kits(is_forced=True)
-        self._sidebar.request_update()
+        self._sidebar.refresh()
 
     def _attend(self) -> None:
         """Have FLARE asked while a page sees it or wants notices, and for a minute after that."""

@@ -1,4 +1,4 @@
-"""What a Jupyter server keeps in files about its sessions: which kits were connected. No secret is among it."""
+"""The sessions that a Jupyter server remembers in a file: which kits were connected. No secret is among it."""
 
 from __future__ import annotations
 

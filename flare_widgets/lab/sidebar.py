@@ -15,9 +15,9 @@ from ..api import Session, SessionState
 from ..api.job_status import JobStatus
 from ..formatting.text import sanitize
 from ..manager import ManagedSession
-from ..monitoring.job.format import describe, progress_text
+from ..monitoring.job.format import progress_text
 from ..monitoring.job.snapshot import JobSnapshot
-from ..monitoring.job.trouble import waiting_note
+from ..monitoring.job.trouble import is_waiting
 from ..monitoring.job_list.watch import JobsSnapshot, ListedJob
 from ..monitoring.system.snapshot import Site, SystemSnapshot
 from ..monitoring.watch import BaseWatch
@@ -76,7 +76,7 @@ def session_json(name: str, session: Session, is_current: bool, now: float) -> d
 
 
 def job_json(job: ListedJob, details: JobSnapshot | None, now: float) -> dict[str, Any]:
-    """Return an active job as the sidebar has it; `details` if it is watched."""
+    """Return an active job as the sidebar has it; `details` if it is watched. Nothing in it counts the time."""
     category = "lost" if job.is_lost else status_category(job.status, job.ended)
     known = details if details is not None and details.facts_at is not None and not details.ended else None
     words, hint, rounds, begun = readable_status(job.status) or "unknown", "", None, None
@@ -84,14 +84,14 @@ def job_json(job: ListedJob, details: JobSnapshot | None, now: float) -> dict[st
         words = "lost"
         hint = "The server lists it as running, but no process runs it."
     elif known is not None:
-        hint = describe(known, now)
+        hint = known.trouble or ("" if known.failure is None else known.failure.sentence)
         if known.status == JobStatus.RUNNING:
             words = progress_text(known) or words
             begun, rounds = known.rounds_begun or None, known.total_rounds
             if rounds is not None and begun is not None and rounds < begun:
                 rounds = None
-        elif note := waiting_note(known, now):
-            words, hint = "waiting", note
+        elif is_waiting(known, now):
+            words, hint = "waiting", hint or known.scheduling.reason
     return {
         "id": job.job_id,
         "name": sanitize(job.name, 100),
@@ -198,6 +198,11 @@ class _SessionFollower:
                 reasons[job_id] = "" if failure is None else failure.sentence
         return self.ends.take(self.managed.name, reasons, now)
 
+    def refresh(self) -> None:
+        for watch in (self._jobs, self._system):
+            if watch.is_active:
+                watch.refresh()
+
     def close(self) -> None:
         for unsubscribe in self._unsubscribe:
             unsubscribe()
@@ -251,6 +256,13 @@ class Sidebar:
         """Set whether a page shows the sidebar, and whether one wants notices: else FLARE is not asked."""
         with self._lock:
             self._is_seen, self._are_notices_wanted = is_seen, are_notices_wanted
+        self._throttle.request()
+
+    def refresh(self) -> None:
+        """Ask FLARE again at once, if it is asked at all: something may have changed, as by a job of a kernel."""
+        with self._lock:
+            for follower in self._followers.values():
+                follower.refresh()
         self._throttle.request()
 
     def request_update(self) -> None:

@@ -258,7 +258,7 @@ def test_stop_of_server_ends_sessions_soon(root: Path) -> None:
 
 
 def test_server_answers_while_first_page_loads(root: Path) -> None:
-    """What is heavy is imported beside the loop that serves all of JupyterLab."""
+    """The heavy imports run beside the loop that serves all of JupyterLab."""
     with JupyterServer(root, root.parent / "quick") as server:
         loaded = threading.Event()
 

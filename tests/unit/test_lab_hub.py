@@ -59,7 +59,7 @@ class View:
 
 
 class Host:
-    """What makes views, and counts them."""
+    """A maker of views that counts them."""
 
     def __init__(self):
         self.make_channel = None

@@ -84,7 +84,10 @@ class JobsServer(FlareServer):
     """
 
     port = 0
-    jobs: tuple[dict[str, Any], ...] | list[dict[str, Any]] = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.jobs: list[dict[str, Any]] = []
 
 
 @pytest.fixture
@@ -107,7 +110,7 @@ def server():
 
 @pytest.fixture(autouse=True)
 def no_other_federation(monkeypatch):
-    """Whatever this user's other processes have started."""
+    """Hide the federations of this user's other processes."""
     monkeypatch.setattr(LocalFederation, "list_running", classmethod(lambda _: []))
 
 
@@ -179,6 +182,9 @@ def test_page_connects_and_sees_everything(root, server):
             (row,) = page.sidebar["jobs"]["rows"]
             assert (row["id"], row["name"], row["status"]) == (JOB, "hello", "running")
             await until(lambda: page.sidebar["sites"]["connected"] == 1)
+            server.jobs.append({"job_id": "new", "job_name": "by a kernel", "status": "SUBMITTED"})
+            await service.ask(page, "refresh", {})
+            await until(lambda: len(page.sidebar["jobs"]["rows"]) == 2)
             await service.ask(page, "close", {"session": name})
             await until(lambda: page.sidebar["kits"])
             assert page.sidebar["sessions"] == []
@@ -506,6 +512,8 @@ def test_job_without_details_is_told():
     told = job_json(waiting, JobSnapshot(JOB), NOW)
     assert (told["status"], told["words"], told["since"]) == ("waiting", "submitted", NOW)
     assert "\x1b" not in told["name"]
+    details = JobSnapshot(JOB, status="RUNNING", facts_at=NOW)
+    assert job_json(RUNNING, details, NOW) == job_json(RUNNING, details, NOW + 3)  # no frame just for the time
     lost = ListedJob(JOB, "x", status="RUNNING", is_lost=True)
     assert job_json(lost, None, NOW)["words"] == "lost"
 

@@ -45,7 +45,7 @@ class FakeMonitor(FakeSubject):
 
 
 class RecordingChannel:
-    """What a widget uses of its comm."""
+    """The part of a comm that a widget uses."""
 
     made = 0
 
