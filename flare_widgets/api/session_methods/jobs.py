@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import functools
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -263,7 +263,7 @@ class JobMethods(SessionCore, Generic[J]):
         job_id: str,
         wanted: Callable[[str, int], bool],
         *,
-        archives: Collection[str] = ("workspace",),
+        archives: Sequence[str] = ("workspace",),
         timeout: float = 20.0,
     ) -> ResultFiles:
         """Read the small files of a finished job's result, and nothing else of it, into memory.
@@ -279,7 +279,7 @@ class JobMethods(SessionCore, Generic[J]):
             folder that :meth:`download_job_result` makes (``workspace/log.json``). Of ``meta.json`` the size is not
             known: 0.
         archives
-            The folders to look into: ``workspace``, ``job``.
+            The folders to look into, in this order: ``workspace``, ``job``.
         timeout
             Seconds; files that arrive later are missing.
 
@@ -393,7 +393,7 @@ def read_result_files(
     sender: CommandSender,
     command: Command[list[RemoteFile]],
     wanted: Callable[[str, int], bool],
-    archives: Collection[str],
+    archives: Sequence[str],
     timeout: float,
 ) -> ResultFiles:
     """Read small files that a server offers; see :meth:`.Session.read_result_files`."""
