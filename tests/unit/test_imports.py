@@ -30,7 +30,10 @@ MAY = {
     "local_files": {"errors", "formatting"},
     "kit": {"hooks", "errors", "formatting", "local_files"},
     "wire": {"kit", "errors", "formatting", "protobuf"},
-    "api": {"bounds", "wire", "kit", "hooks", "errors", "formatting", "config_files", "local_files"},
+    "api": {
+        "bounds", "wire", "kit", "hooks", "errors", "formatting", "config_files", "local_files", "optional_packages",
+        "script_arguments",
+    },
     "monitoring": {
         "bounds", "cell_jobs", "protobuf", "api", "wire", "kit", "errors", "formatting", "config_files", "local_files",
         "optional_packages", "script_arguments",

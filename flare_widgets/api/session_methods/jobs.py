@@ -17,6 +17,7 @@ from ..commands import Command
 from ..dual import dual_method
 from ..job_list import JobList, JobRow
 from ..job_status import has_ended
+from ..listed_jobs import ListedJobs
 from .core import SessionCore, transfer_method
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class JobMethods(SessionCore, Generic[J]):
         reverse: bool = False,
         submit_token: str | None = None,
         **kwargs: Any,
-    ) -> list[dict[str, Any]]:
+    ) -> ListedJobs:
         """Return the jobs of the session's study.
 
         Parameters
@@ -132,12 +133,14 @@ class JobMethods(SessionCore, Generic[J]):
         Returns
         -------
         list of dict
-            ``job_id, job_name, status, submit_time, duration, study``, as text.
+            ``job_id, job_name, status, submit_time, duration, study``, as text. Its ``records()`` and ``to_frame()``
+            are flat, with times as datetimes.
         """
         filters = commands.resolve_aliases(limit, id_prefix, name_prefix, kwargs)
-        return await self._run_command(
+        jobs = await self._run_command(
             commands.list_jobs(detailed=detailed, reverse=reverse, submit_token=submit_token, **filters)
         )
+        return ListedJobs(jobs)
 
     @dual_method
     async def get_job_meta(self, job_id: str) -> dict[str, Any]:

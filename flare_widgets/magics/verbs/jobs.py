@@ -50,6 +50,7 @@ def jobs(state: MagicsState, limit: int, name: str | None, id: str | None, oldes
         %flare jobs -n 5
         %flare jobs --name hello
         recent = %flare jobs        a list of dicts
+        recent.to_frame()           a pandas.DataFrame, times as datetimes; or recent.records()
     """
     managed = state.managed_session
     listed = managed.session.list_jobs(reverse=not oldest, limit=limit, name_prefix=name, id_prefix=id)

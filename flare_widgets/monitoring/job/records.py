@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from ...optional_packages import import_package
 from ...script_arguments import describe_arguments
 from ..results.scalars import StepSeries
 from .state import JobState
@@ -87,26 +86,6 @@ def flatten(snapshot: JobState, records: Iterable[MetricRecord]) -> list[dict[st
     """Return records of a job as dicts, with a column for each argument in place of one for all."""
     columns = argument_columns(snapshot.parameters)
     return [{**dict(zip(FLAT_COLUMNS, record, strict=False)), **columns} for record in records]
-
-
-def make_frame(records: Sequence[Mapping[str, Any]], columns: Iterable[str] = ()) -> Any:
-    """Return records as a ``pandas.DataFrame``.
-
-    Parameters
-    ----------
-    records
-        The records; a value that one of them lacks is missing in its row.
-    columns
-        The columns that there are also without records, first.
-
-    Raises
-    ------
-    NotInstalled
-        pandas is missing.
-    """
-    pandas = import_package("pandas", "a DataFrame")
-    names = dict.fromkeys([*columns, *(name for record in records for name in record)])
-    return pandas.DataFrame([[record.get(name) for name in names] for record in records], columns=list(names))
 
 
 def _describe_arguments(snapshot: JobState) -> str:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import InvalidArgumentError
+from ...optional_packages import make_frame
 from .deserialize import deserialize
 from .format import describe, live_metrics_note
-from .records import FLAT_COLUMNS, MetricRecord, flatten, list_round_metrics, list_step_metrics, make_frame
+from .records import FLAT_COLUMNS, MetricRecord, flatten, list_round_metrics, list_step_metrics
 from .state import SCHEMA, JobState
 from .summary import summarize
 

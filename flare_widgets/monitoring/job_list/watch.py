@@ -12,8 +12,8 @@ from ...api import commands
 from ...api.job_status import JobStatus, has_ended
 from ...api.session import Session
 from ...errors import AuthorizationError, FlareError, SessionClosed
-from ...formatting.text import parse_duration
-from ...script_arguments import read_recorded_arguments
+from ...formatting.text import parse_duration, parse_iso_time
+from ...script_arguments import describe_arguments, read_recorded_arguments
 from ..callbacks import CallbackPool
 from ..job import meta as job_meta
 from ..job.updates import NOT_MONITORED, ConnectionProblem
@@ -75,8 +75,8 @@ class ListedJob:
 
     def to_json(self) -> dict[str, Any]:
         """Return data that :func:`json.dumps` can write; unknown values are left out."""
-        known = {key: value for key, value in vars(self).items() if value not in (None, "", False, ())}
-        return {**known, "ended": self.ended}
+        facts = {**vars(self), "arguments": describe_arguments(dict(self.arguments))}
+        return {**{key: value for key, value in facts.items() if value not in (None, "", False)}, "ended": self.ended}
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def _read_entry(
     old, more = previous.get(job_id), details.get(job_id, {})
     status = job_meta.text_or_empty(entry.get("status"))
     lasted = parse_duration(entry.get("duration"))
-    submitted = job_meta.epoch_seconds(more.get("submit_time")) or job_meta.parse_iso_time(entry.get("submit_time"))
+    submitted = job_meta.epoch_seconds(more.get("submit_time")) or parse_iso_time(entry.get("submit_time"))
     started = None
     if status == JobStatus.RUNNING and lasted is not None:
         started = received_at - lasted
