@@ -49,7 +49,7 @@ MAY = {
     "manager": {"monitoring", "api", "kit", "errors", "formatting", "local_files"},
     "views": {
         "bounds", "results", "manager", "monitoring", "api", "kit", "errors", "formatting", "local_files",
-        "script_arguments",
+        "optional_packages", "script_arguments",
     },
     "federation": {"api", "errors", "formatting", "local_files"},
     "authoring": {"api", "cell_jobs", "hooks", "errors", "local_files", "script_arguments"},
