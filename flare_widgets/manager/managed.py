@@ -112,7 +112,8 @@ class ManagedSession:
         if "*" not in word:
             return [self.find_job_id(word)]
         pattern = re.compile(".*".join(map(re.escape, word.split("*"))), re.DOTALL)
-        listed = self.session.list_jobs(name_prefix=word.partition("*")[0] or None)
+        # A prefix of the server's has no white space.
+        listed = self.session.list_jobs(name_prefix=re.split(r"[\s*]", word)[0] or None)
         ids = [str(job["job_id"]) for job in listed if pattern.fullmatch(str(job.get("job_name") or ""))]
         if not ids:
             raise JobNotFound(f"no job of the study {self.session.study} has a name like {sanitize(word)!r}")

@@ -50,7 +50,7 @@ class CompareView(LiveView):
     Attributes
     ----------
     jobs : list of dict
-        ``label``, ``trouble`` and ``problem`` of each job.
+        ``job_id``, ``label``, ``trouble`` and ``problem`` of each job.
     columns : list of dict
         The table, as :class:`.Column` has it.
     ranking : list of int
@@ -127,7 +127,9 @@ class CompareView(LiveView):
         comparison = self._comparison()
         parallel = build_parallel(comparison)
         return {
-            "jobs": [{key: getattr(j, key) for key in ("label", "trouble", "problem")} for j in comparison.jobs],
+            "jobs": [
+                {key: getattr(j, key) for key in ("job_id", "label", "trouble", "problem")} for j in comparison.jobs
+            ],
             "columns": [_column_json(column) for column in build_columns(comparison, self._baseline)],
             "ranking": comparison.ranking(),
             "baseline_row": -1 if self._baseline is None else self._baseline,
@@ -256,7 +258,7 @@ def comparison_html(comparison: Comparison, now: float, baseline: int | None = N
                 baseline=baseline,
                 troubles=_troubles(comparison),
                 notes=[*_notes(comparison, baseline), *rest],
-                charts=[_render_chart(metric) for metric in shown],
+                charts=[_render_chart(comparison, metric) for metric in shown],
                 parallel=None if parallel is None else draw_parallel(parallel, labels, rows),
                 made_at=format_date_time(now),
             )
@@ -271,17 +273,18 @@ def _rows_to_keep(comparison: Comparison, baseline: int | None, count: int) -> l
     return sorted(kept)
 
 
-def _render_chart(metric: Metric) -> Markup:
+def _render_chart(comparison: Comparison, metric: Metric) -> Markup:
     lines = [line for line in metric.lines if not line.is_optional][:_MAX_STATIC_LINES]
     values = [value for line in metric.lines for _, value in line.points]
-    note = metric.note[:1].lower() + metric.note[1:]
+    better = {"min": " (lower is better)", "max": " (higher is better)"}.get(comparison.directions[metric.name], "")
+    winner = next((f" ({comparison.jobs[number].label})" for number in sorted(comparison.winners(metric.name))), "")
     is_log = bool(values) and min(values) > 0 and max(values) / min(values) >= _LOG_RATIO
     return svg_chart.line_chart(
         [svg_chart.ChartLine(line.name, _thin(line.points), line.is_bold, line.label) for line in lines],
-        title=f"{metric.name} by round{f' ({note})' if note else ''}",
+        title=f"{metric.name} by round{better}",
         first_x=1,
         log_scale=is_log,
-        mark=None if metric.best is None else svg_chart.ChartMark(*metric.best, "best"),
+        mark=None if metric.best is None else svg_chart.ChartMark(*metric.best, f"best{winner}"),
         hidden_count=len(metric.lines) - len(lines),
         band=svg_chart.ChartBand(metric.band_label, _thin(metric.band)) if metric.band else None,
     )
