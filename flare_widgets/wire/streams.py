@@ -93,8 +93,8 @@ class Ack:
 @dataclass
 class _IncomingStream:
     headers: dict[str, Any]
-    chunks: list[bytes] = field(default_factory=list)
-    out_of_order: dict[int, tuple[bool, bytes]] = field(default_factory=dict)
+    chunks: list[bytes | memoryview] = field(default_factory=list)
+    out_of_order: dict[int, tuple[bool, bytes | memoryview]] = field(default_factory=dict)
     size: int = 0
     buffered: int = 0
     acked: int = 0
@@ -112,7 +112,7 @@ class Assembler:
         self._open_streams: OrderedDict[tuple[str, int], _IncomingStream] = OrderedDict()
         self._finished_acks: OrderedDict[tuple[str, int], Ack] = OrderedDict()
 
-    def receive(self, origin: str, headers: dict[str, Any], payload: bytes) -> tuple[Blob | None, Ack | None]:
+    def receive(self, origin: str, headers: dict[str, Any], payload: bytes | memoryview) -> tuple[Blob | None, Ack | None]:
         """Process one chunk; return the blob if it is now complete, and the acknowledgement to send, if any.
 
         Raises
@@ -171,7 +171,7 @@ class Assembler:
         return None if stream is None else stream.headers
 
     @staticmethod
-    def _append(stream: _IncomingStream, final: bool, payload: bytes) -> None:
+    def _append(stream: _IncomingStream, final: bool, payload: bytes | memoryview) -> None:
         stream.chunks.append(payload)
         stream.size += len(payload)
         stream.is_done = final

@@ -124,13 +124,11 @@ class _Download:
             with (self._scratch / name).open("a+b") as file:
                 received = self._find_resume_offset(file, name) if _is_archive(name) else 0
                 file.truncate(received)
-                while True:
-                    part = self._files.read(name, received)
-                    if part.is_last:
-                        break
-                    file.write(part.data)
-                    received += len(part.data)
-                    self._reporter.report(self._finished_bytes + received, 0)
+                with contextlib.closing(self._files.read_on(name, received)) as parts:
+                    for part in parts:
+                        file.write(part.data)
+                        received += len(part.data)
+                        self._reporter.report(self._finished_bytes + received, 0)
             done = True
             if part.nonce is not None:
                 self._files.confirm(name, part.nonce)
