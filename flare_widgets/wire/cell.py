@@ -322,13 +322,15 @@ class Cell:
         self._outbox.append(encode(frame))
 
 
-def _make_reply(request_id: str, headers: dict[str, Any], payload: bytes | memoryview, encoding_key: str) -> CellReply:
+def _make_reply(
+    request_id: str, headers: dict[str, Any], payload: bytes | bytearray | memoryview, encoding_key: str
+) -> CellReply:
     code = _header_text(headers, "cn__return_code") or OK
     value = _decode_payload(payload, _header_text(headers, encoding_key))
     return CellReply(request_id, code, _header_text(headers, "cn__error"), value)
 
 
-def _decode_payload(payload: bytes | memoryview, encoding: str) -> Any:
+def _decode_payload(payload: bytes | bytearray | memoryview, encoding: str) -> Any:
     if not payload or encoding == "none":
         return None
     return fobs.decode(payload) if encoding == "fobs" else bytes(payload)

@@ -59,7 +59,7 @@ def encode(value: Any) -> bytes:
     return SecretBytes(section)
 
 
-def decode(data: bytes | memoryview) -> Any:
+def decode(data: bytes | bytearray | memoryview) -> Any:
     """Return the plain data in FOBS bytes: an object becomes its data, a reference to a section its contents.
 
     Raises
@@ -86,7 +86,9 @@ def decode(data: bytes | memoryview) -> Any:
             body = section
         elif marker in (_TEXT, _BLOB, _FILE) and size >= _ID_SIZE:
             content = bytes(section[_ID_SIZE:])
-            datums[str(uuid.UUID(bytes=bytes(section[:_ID_SIZE])))] = _decode_utf8(content) if marker == _TEXT else content
+            datums[str(uuid.UUID(bytes=bytes(section[:_ID_SIZE])))] = (
+                _decode_utf8(content) if marker == _TEXT else content
+            )
         else:
             raise ProtocolError(f"FOBS: a section has marker {marker} and {size} bytes")
     if body is None:

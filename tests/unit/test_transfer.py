@@ -9,8 +9,10 @@ import itertools
 import json
 import os
 import stat
+import time
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -34,6 +36,7 @@ from flare_widgets.kit import StartupKit
 from flare_widgets.local_files import hold_folder
 from flare_widgets.wire import fobs, keepalive
 from flare_widgets.wire.errors import ReplyTimeout
+from flare_widgets.wire.features import NEWEST, ServerFeatures
 from flare_widgets.wire.transfers import RemoteFile
 
 OK = {fobs.HEADERS: {"__rc__": "OK"}}
@@ -460,6 +463,29 @@ def unpacked(folder: Path, files: dict[str, bytes]) -> bool:
 def requests(server: Server) -> list[tuple[str, int]]:
     """Return the requests to a server: reference and position."""
     return [(v["ref_id"], v.get("state", {}).get("received_bytes", 0)) for _, v in server.link.asked]
+
+
+@pytest.mark.parametrize(("features", "ahead"), [(NEWEST, 2), (replace(NEWEST, can_cancel_download=False), 1)])
+def test_next_parts_asked_while_one_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, features: ServerFeatures, ahead: int
+) -> None:
+    """But never beyond the end of a file for a server that takes this for its arrival."""
+    monkeypatch.setattr(remote_files, "USUAL_PART_BYTES", 40)
+    monkeypatch.setattr(remote_files, "NEAR_PART_S", 0)
+    server = Server({"ERRORLOG_a": b"a" * 400})
+    server.link.features = features
+    seen = []
+
+    def progress(done: int, total: int) -> None:
+        wanted = done // 40 + ahead
+        deadline = time.monotonic() + 10
+        while len(requests(server)) < wanted and time.monotonic() < deadline:
+            time.sleep(0.001)
+        seen.append(len(requests(server)))
+
+    download.download_files(server.link, server.offer, "job-1", tmp_path, progress)
+    assert seen[:10] == [count + ahead for count in range(1, 11)]
+    assert len(requests(server)) == (11 if ahead == 1 else 13)  # the end is asked for again when all is answered
 
 
 def test_unanswered_request_is_repeated(tmp_path: Path) -> None:

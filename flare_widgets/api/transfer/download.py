@@ -129,9 +129,11 @@ class _Download:
                         file.write(part.data)
                         received += len(part.data)
                         self._reporter.report(self._finished_bytes + received, 0)
+                        nonce = part.nonce
+                        del part  # its bytes, while the next one comes
             done = True
-            if part.nonce is not None:
-                self._files.confirm(name, part.nonce)
+            if nonce is not None:
+                self._files.confirm(name, nonce)
             return received
         finally:
             if not done:

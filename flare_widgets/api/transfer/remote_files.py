@@ -25,8 +25,9 @@ USUAL_PART_BYTES = 5 << 20
 MAX_PARTS_AHEAD = 2
 """Parts under way while one is written: their bytes are in memory."""
 
-QUICK_PART_S = 1.0
-"""Seconds that a part takes at most on a line where more than one at a time is asked for."""
+NEAR_PART_S, QUICK_PART_S = 0.05, 1.0
+"""Seconds that a part takes when more than one is asked for: from a nearer server one comes while the last is written,
+and on a slower line several would only delay each other."""
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,11 @@ class RemoteFiles:
                 while len(asked) < wanted:
                     asked.append(self._start_asking(name, offset + len(asked) * size))
                 usual_size = size
+                is_last = part.is_last
                 yield part
-                if part.is_last:
+                if is_last:
                     return
+                del part, request  # their bytes, while the next ones come
         finally:
             for request in asked:
                 request.answer.cancel()
@@ -144,7 +147,8 @@ class RemoteFiles:
     def _count_parts_ahead(self, seconds: float) -> int:
         """Return the number of parts to have under way after one that took some seconds."""
         # To a server that awaits no confirmation the end of a file, once asked for, means that all of it has arrived.
-        return MAX_PARTS_AHEAD if seconds <= QUICK_PART_S and self._features.can_cancel_download else 1
+        can_ask_beyond_end = self._features.can_cancel_download
+        return MAX_PARTS_AHEAD if NEAR_PART_S < seconds <= QUICK_PART_S and can_ask_beyond_end else 1
 
     def _settle(self, asked: collections.deque[_Asked]) -> None:
         """Wait for answers that are not needed."""
