@@ -413,9 +413,12 @@ class JobState:
         """
         workflow = self.current_workflow if workflow_id is None else self.find_workflow(workflow_id)
         begin = workflow.first_round
-        if begin is None:
-            begin = next((r.number for r in self.rounds if r.workflow == workflow.id), 0)
-        return number - begin + 1
+        return number - (self._first_rounds.get(workflow.id, 0) if begin is None else begin) + 1
+
+    @cached_property
+    def _first_rounds(self) -> dict[str, int]:
+        """The lowest number of a round that has started, by workflow."""
+        return {this.workflow: this.number for this in reversed(self.rounds)}
 
     def round_end(self, of: Round) -> float | None:
         """Return the end of a round: as logged, else the start of the next one, or the end of its workflow or job."""
