@@ -22,7 +22,7 @@ _RETRY_DELAYS_S = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds before a lost server is a
 USUAL_PART_BYTES = 5 << 20
 """Bytes of a part, unless the server is configured otherwise."""
 
-MAX_PARTS_AHEAD = 2
+MAX_PARTS_AHEAD = 3
 """Parts under way while one is written: their bytes are in memory."""
 
 NEAR_PART_S, QUICK_PART_S = 0.05, 1.0
@@ -57,6 +57,7 @@ class RemoteFiles:
         self.names = [remote.name for remote in offer[1]]
         self._retry_delays = iter(_RETRY_DELAYS_S)
         self._furthest = dict.fromkeys(self.names, 0)
+        self._first: tuple[str, _Asked] | None = None  # the first part of the next file, asked for while one ends
         self._use_offer(*offer)
 
     def read(self, name: str, offset: int) -> transfers.DownloadChunk:
@@ -73,17 +74,20 @@ class RemoteFiles:
         """
         return self._note_progress(name, offset, self._reporter.wait(self._ask(name, offset)))
 
-    def read_on(self, name: str, offset: int) -> Generator[transfers.DownloadChunk, None, None]:
+    def read_on(
+        self, name: str, offset: int, then: str | None = None
+    ) -> Generator[transfers.DownloadChunk, None, None]:
         """Yield the parts of a file from an offset on, the last of them its end; errors as in :meth:`read`.
 
         When a part is yielded the next one has been asked for, so that it comes while this one is written. On a quick
-        line more of them are, which saves round trips to a distant server.
+        line more of them are, which saves round trips to a distant server. Near the end of the file so is the first
+        part of the file that is read after it, from its beginning, if one is named.
         """
         asked: collections.deque[_Asked] = collections.deque()
         usual_size = USUAL_PART_BYTES
         try:
             while True:
-                request = asked.popleft() if asked else self._start_asking(name, offset)
+                request = asked.popleft() if asked else self._take_first(name, offset)
                 part = self._note_progress(name, offset, self._reporter.wait_for(request.answer))
                 took = time.monotonic() - request.asked_at
                 size = len(part.data)
@@ -96,6 +100,8 @@ class RemoteFiles:
                 wanted = 0 if part.is_last else self._count_parts_ahead(took) if size == usual_size else 1
                 while len(asked) < wanted:
                     asked.append(self._start_asking(name, offset + len(asked) * size))
+                if then is not None and size != usual_size and self._first is None:
+                    self._first = then, self._start_asking(then, 0)
                 usual_size = size
                 is_last = part.is_last
                 yield part
@@ -128,18 +134,32 @@ class RemoteFiles:
         self._notify(transfers.download_confirmation(self._references[name], nonce))
 
     def cancel(self, name: str) -> None:
-        """Tell the server that no more of the file will be requested."""
-        # Best effort: without it the server keeps the file ready until the session ends.
-        reference = self._references[name]
-        if self._features.can_cancel_download:
-            self._notify(transfers.download_cancellation(reference))
-        else:
-            # An older server takes this for the end of the download.
-            self._notify(transfers.download_request(reference, transfers.BEYOND_THE_END))
+        """Tell the server that no more of the file will be requested, nor of the one after it."""
+        names = [name]
+        if self._first is not None:
+            names.append(self._first[0])
+            self._first[1].answer.cancel()
+        for each in names:
+            # Best effort: without it the server keeps the file ready until the session ends.
+            reference = self._references[each]
+            if self._features.can_cancel_download:
+                self._notify(transfers.download_cancellation(reference))
+            else:
+                # An older server takes this for the end of the download.
+                self._notify(transfers.download_request(reference, transfers.BEYOND_THE_END))
 
     def _use_offer(self, connection: Connection, offer: list[transfers.RemoteFile]) -> None:
-        self._connection, self._features = connection, connection.features
+        self._connection, self._features, self._first = connection, connection.features, None
         self._references = {remote.name: remote.reference for remote in offer}
+
+    def _take_first(self, name: str, offset: int) -> _Asked:
+        """Return the request for a part, which has perhaps been sent already."""
+        first, self._first = self._first, None
+        if first is not None and first[0] == name and offset == 0:
+            return first[1]
+        if first is not None:
+            first[1].answer.cancel()
+        return self._start_asking(name, offset)
 
     def _start_asking(self, name: str, offset: int) -> _Asked:
         return _Asked(offset, time.monotonic(), loop.start(self._ask(name, offset)))
