@@ -152,7 +152,7 @@ export function createJobView({ kernelNow, browserNow, send, openSections }: Job
     notes.draw(job.missingNotes);
     footnotes.draw(job.untoldNotes);
     sites.draw(job.sites, job.noSites);
-    metrics.draw(next.metrics, next.hiddenMetrics, job.liveMetrics);
+    metrics.draw(next.metrics, next.hiddenMetrics, job.liveMetrics, job.expectsMetrics);
     tables.draw(next.tables);
     events.draw(next.events, kernelNow());
     setVisible(log.element, next.hasLog);
