@@ -22,10 +22,10 @@ _RETRY_DELAYS_S = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds before a lost server is a
 USUAL_PART_BYTES = 5 << 20
 """Bytes of a part, unless the server is configured otherwise."""
 
-MAX_PARTS_AHEAD = 3
+MAX_PARTS_AHEAD = 2
 """Parts under way while one is written: their bytes are in memory."""
 
-NEAR_PART_S, QUICK_PART_S = 0.05, 1.0
+NEAR_PART_S, QUICK_PART_S = 0.1, 1.0
 """Seconds that a part takes when more than one is asked for: from a nearer server one comes while the last is written,
 and on a slower line several would only delay each other."""
 
