@@ -36,7 +36,12 @@ def count_calls(monkeypatch: pytest.MonkeyPatch, where: Any, name: str) -> list[
     """Return a list that gets an entry at each call of a function."""
     calls: list[Any] = []
     real = getattr(where, name)
-    monkeypatch.setattr(where, name, lambda *args: calls.append(args) or real(*args))
+
+    def counted(*args: Any) -> Any:
+        calls.append(args)
+        return real(*args)
+
+    monkeypatch.setattr(where, name, counted)
     return calls
 
 
