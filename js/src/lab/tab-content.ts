@@ -1,4 +1,5 @@
 /** The content of a tab: a view, or the reason why there is none. Independent of JupyterLab. */
+import { listen } from "../core/anywidget-model";
 import { h } from "../core/dom";
 import type { Target } from "../core/place";
 import { STATUS_GLYPHS, toStatusCategory } from "../core/status";
@@ -63,6 +64,8 @@ export interface TabContentOptions {
   readonly onTitle: () => void;
 }
 
+/** The table of jobs, which is hidden until there are some; other views as a whole, or their first button. */
+const FOCUS_TARGETS = ".flw-list, .flw-live[tabindex='-1'], .flw-system button, .flw-lab-button";
 const STORAGE_PREFIX = "flare-widgets:tab:";
 
 export class TabContent {
@@ -73,7 +76,10 @@ export class TabContent {
   #model: RemoteModel | undefined;
   #removeView: (() => void) | undefined;
   #drawing = 0;
+  #isFocusDue = false;
   #sessions = "";
+  /** The reason why there is no view; empty while there is one, or it is still asked for. */
+  #whyOver = "";
 
   constructor(private readonly options: TabContentOptions) {
     const { link, args } = options;
@@ -117,10 +123,10 @@ export class TabContent {
     }
   }
 
-  /** Have the focus in the view. */
+  /** Have the focus in the view, as soon as it has something to focus. The caller has the focus around this element. */
   focus(): void {
-    const target = this.element.querySelector<HTMLElement>(".flw-list, [tabindex='-1'], button");
-    (target ?? this.element).focus({ preventScroll: true });
+    this.#isFocusDue = true;
+    this.#focusIfDue();
   }
 
   dispose(): void {
@@ -131,11 +137,20 @@ export class TabContent {
     this.#view.close();
   }
 
+  #focusIfDue(): void {
+    if (!this.#isFocusDue) return;
+    const target = this.element.querySelector<HTMLElement>(FOCUS_TARGETS);
+    // Not if the reader has gone on to something else meanwhile.
+    if (document.activeElement === this.element.parentElement) target?.focus({ preventScroll: true });
+    this.#isFocusDue = document.activeElement === this.element.parentElement;
+  }
+
   async #draw(model: RemoteModel): Promise<void> {
     const { host, open, onTitle } = this.options;
     const drawing = ++this.#drawing;
     this.#clear();
     this.#model = model;
+    this.#whyOver = "";
     const into = h("div");
     const tab = {
       open,
@@ -150,11 +165,17 @@ export class TabContent {
         remove();
         return;
       }
-      model.on("change", onTitle);
+      // After the listeners of the view, which has drawn what came.
+      const handleNews = (): void => {
+        onTitle();
+        this.#focusIfDue();
+      };
+      const stop = listen(model, ["change", "msg:custom"], handleNews);
       this.#removeView = () => {
-        model.off("change", onTitle);
+        stop();
         remove();
       };
+      this.#focusIfDue();
     } catch (error) {
       console.error("flare-widgets: a view cannot be shown", error);
       if (drawing === this.#drawing) this.#drop("The view cannot be shown. Reload the page.");
@@ -171,6 +192,7 @@ export class TabContent {
   #drop(words: string): void {
     this.#drawing++;
     this.#clear();
+    this.#whyOver = words;
     this.#showWords(words, true);
     this.options.onTitle();
   }
@@ -202,7 +224,10 @@ export class TabContent {
     const names = this.#sessionNames().join("\n");
     if (names !== this.#sessions) {
       this.#sessions = names;
-      if (!this.#model && names) this.#view.reopen();
+      // A tab that was opened without a session takes the current one.
+      const { session } = this.options.args;
+      if (this.#whyOver) this.#showWords(this.#whyOver, true);
+      if (!this.#model && (session ? this.#sessionNames().includes(session) : names)) this.#view.reopen();
     }
     this.options.onTitle();
   }
