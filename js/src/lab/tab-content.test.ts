@@ -138,6 +138,15 @@ it("offers to connect when its session is not there, and opens once it is", () =
   expect(reopen).toHaveBeenCalled();
 });
 
+it("offers to connect once the session of its ended view is gone", async () => {
+  const { content, show, tell, setFacts } = open();
+  await show(model());
+  tell().gone("The session was closed.");
+  expect(content.element.textContent).toContain("Open again");
+  setFacts("sessions", []);
+  expect(content.element.textContent).toBe("The session was closed.Connect…");
+});
+
 it("says why its view ended, and offers it again", async () => {
   const { content, views, show, tell, reopen } = open();
   await show(model());

@@ -77,13 +77,14 @@ export class TabContent {
   #removeView: (() => void) | undefined;
   #drawing = 0;
   #isFocusDue = false;
-  #sessions = "";
+  #sessions: string;
   /** The reason why there is no view; empty while there is one, or it is still asked for. */
   #whyOver = "";
 
   constructor(private readonly options: TabContentOptions) {
     const { link, args } = options;
     this.#choices = readChoices(tabKey(args));
+    this.#sessions = this.#sessionNames().join("\n");
     const { kind, name: _, ...rest } = args;
     this.#showWords(link.state === "connected" ? "Opening…" : "", false);
     this.#view = link.open(
