@@ -17,11 +17,13 @@ from typing import Any, TypeVar
 
 from ...api.job_status import has_ended
 from ...formatting.text import parse_duration
+from ...script_arguments import MAX_ARGUMENTS, read_recorded_arguments
 from ..results.scalars import StepPoint, StepSeries
 from . import meta as job_meta
 from .model import (
     RANK_SELECTOR,
     SELECTOR_VALUE,
+    Argument,
     BestRound,
     Event,
     Freshness,
@@ -72,7 +74,7 @@ MAX_WORKFLOWS = 100
 _FEW_PARTS = 16  # new parts that are put into their places one by one, whatever the number of those that are known
 
 K = TypeVar("K")
-V = TypeVar("V", Workflow, Round, SiteTask, SiteActivity, Freshness, Point, Event)
+V = TypeVar("V", Argument, Workflow, Round, SiteTask, SiteActivity, Freshness, Point, Event)
 P = TypeVar("P", Round, SiteTask)
 _SeriesKey = tuple[str, str, str]
 """Name, site and workflow of a series."""
@@ -104,6 +106,7 @@ class _Reducer:
 
     def __init__(self, snapshot: JobSnapshot) -> None:
         self._original = self._snapshot = snapshot
+        self._arguments: dict[str, Argument] = {}
         self._workflows: dict[str, Workflow] = {}
         self._rounds: dict[tuple[str, int], Round] = {}
         self._tasks: dict[str, SiteTask] = {}
@@ -117,6 +120,9 @@ class _Reducer:
 
     def result(self) -> JobSnapshot:
         before, changes = self._snapshot, dict[str, Any]()
+        if self._arguments:
+            arguments = _merge_all({a.name: a for a in before.arguments}, self._arguments)
+            changes["arguments"] = tuple(arguments[name] for name in sorted(arguments)[:MAX_ARGUMENTS])
         if self._workflows:
             workflows = _merge_all({w.id: w for w in before.workflows}, self._workflows)
             changes["workflows"] = tuple(sorted(workflows.values(), key=_workflow_sort_key)[:MAX_WORKFLOWS])
@@ -207,6 +213,8 @@ class _Reducer:
             duration=latest(before.duration, lasted),
             scheduling=before.scheduling.merge(job_meta.read_scheduling(meta, update.clock_offset)),
         )
+        for name, value in read_recorded_arguments(meta).items():
+            self.apply_one(Argument(name, value))
 
     @apply_one.register
     def _(self, update: ListedStatus) -> None:
@@ -226,6 +234,10 @@ class _Reducer:
             trouble="" if over else before.trouble,
             trouble_label="" if over else before.trouble_label,
         )
+
+    @apply_one.register
+    def _(self, update: Argument) -> None:
+        _merge_into(self._arguments, update.name, update)
 
     @apply_one.register
     def _(self, update: Workflow) -> None:

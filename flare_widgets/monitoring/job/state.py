@@ -15,9 +15,11 @@ from statistics import median
 
 from ...api.job_status import JobStatus, has_ended
 from ...formatting.text import format_duration
+from ...script_arguments import to_value
 from ..diagnosis.model import Failure
 from ..results.scalars import StepSeries
 from .model import (
+    Argument,
     BestRound,
     Event,
     Freshness,
@@ -128,6 +130,9 @@ class JobState:
         One sentence if the data may be stale or monitoring has stopped, else empty; and the same in two words.
     scheduling
         The server's attempts to start the job, and the reason why it waits.
+    arguments
+        The arguments of the script that the sites run, by name; of several scripts those of the first. They are known
+        from the job's meta, where a sweep and ``%%flare`` record theirs, or from its configuration, once it runs.
     workflows
         The workflows known so far, in the order in which they run.
     rounds
@@ -182,6 +187,7 @@ class JobState:
     trouble: str = ""
     trouble_label: str = ""
     scheduling: Scheduling = _UNSCHEDULED
+    arguments: tuple[Argument, ...] = ()
     workflows: tuple[Workflow, ...] = ()
     rounds: tuple[Round, ...] = ()
     tasks: tuple[SiteTask, ...] = ()
@@ -207,6 +213,11 @@ class JobState:
     seen: tuple[StatusChange, ...] = ()
     troubled_at: float | None = None
     schema: int = SCHEMA
+
+    @property
+    def parameters(self) -> dict[str, int | float | str]:
+        """The arguments of the script that the sites run by name, numbers as numbers."""
+        return {argument.name: to_value(argument.value) for argument in self.arguments}
 
     # -- status and times -----------------------------------------------------------------------------------
 
