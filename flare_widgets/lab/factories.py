@@ -8,12 +8,12 @@ from typing import Any
 
 from ..formatting.text import sanitize
 from ..manager import ManagedSession, SessionManager
-from ..views.compare.view_model import MAX_JOBS
 from ..views.display import make_comparison, make_job_view, make_jobs_view, make_system_view
 from ..views.submit.view import SubmitForm
 from .hub import Made, Refused
 from .paths import PathGuard
 
+_MAX_COMPARED_JOBS = 50  # each is watched
 _JOB_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
@@ -85,8 +85,8 @@ class Factories:
     def _make_compare(self, managed: ManagedSession, args: Mapping[str, Any]) -> Made:
         asked = args.get("jobs")
         jobs = list(dict.fromkeys(_job_id(each) for each in asked)) if isinstance(asked, list) else []
-        if not 2 <= len(jobs) <= MAX_JOBS:
-            raise Refused(f"Choose two to {MAX_JOBS} jobs to compare.")
+        if not 2 <= len(jobs) <= _MAX_COMPARED_JOBS:
+            raise Refused(f"Choose 2 to {_MAX_COMPARED_JOBS} jobs to compare.")
         view, end = make_comparison(managed.monitor, jobs)
         return Made(view, end, managed)
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from ..api import Session
 from ..monitoring import Monitor
 from .compare.view import CompareView
-from .compare.view_model import MAX_JOBS
 from .core.live_view import HOST, hosted_by
 from .job.actions import JobSession
 from .job.view import JobSource, JobView
@@ -170,7 +169,7 @@ def make_jobs_view(monitor: Monitor, *, folder: str | None = None) -> JobsView:
 
     def compare(job_ids: Sequence[str]) -> NestedView:
         with hosted_by(host):
-            return make_comparison(monitor, job_ids[:MAX_JOBS])
+            return make_comparison(monitor, job_ids)
 
     return JobsView(monitor, open_job, compare, folder=folder)
 

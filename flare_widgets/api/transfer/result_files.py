@@ -7,7 +7,7 @@ is passed over without being transferred.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ... import bounds
@@ -51,7 +51,7 @@ class ResultFiles:
 def read_files(
     offer: Offer,
     wanted: Wanted,
-    archives: Collection[str],
+    archives: Sequence[str],
     timeout: float,
     renew_offer: Callable[[], Offer] | None = None,
 ) -> ResultFiles:
@@ -65,7 +65,7 @@ def read_files(
         Decides by path and size which files are read. The size of a file that is in no archive is not known before it
         is read: 0.
     archives
-        The archives to look into, such as ``workspace``; paths in an archive begin with its name.
+        The archives to look into, in this order, such as ``workspace``; paths in an archive begin with its name.
     timeout
         Seconds; files that arrive later are missing.
     renew_offer
@@ -94,11 +94,15 @@ class _Reading:
         self._transferred = self._request_count = 0
         self._finished: set[str] = set()
 
-    def run(self, archives: Collection[str]) -> ResultFiles:
+    def run(self, archives: Sequence[str]) -> ResultFiles:
         """Read all of them; errors as in :func:`read_files`."""
         kept = self._kept
         # The archives last: each is left half-read.
-        names = sorted(map(unpack.check_file_name, self._remote.names), key=lambda name: (name.endswith(".zip"), name))
+        order = {f"{name}.zip": place for place, name in enumerate(archives)}
+        names = sorted(
+            map(unpack.check_file_name, self._remote.names),
+            key=lambda name: (name.endswith(".zip"), order.get(name, -1), name),
+        )
         try:
             for name in names:
                 stem, dot, suffix = name.rpartition(".")

@@ -7,6 +7,7 @@ from typing import Any
 from ...api.saved_results import save_result
 from ...local_files import expand_path
 from ...monitoring import JobSnapshot
+from ...monitoring.job.records import flatten
 from ...options import JOB, option
 from ...views.core.pretty import PrettyTable
 from ...views.results.view import ResultView
@@ -85,6 +86,6 @@ def metrics(state: MagicsState, jobs: list[str]) -> PrettyTable:
 
 def _list_metrics(snapshot: JobSnapshot) -> list[dict[str, Any]]:
     return [
-        {"job": snapshot.name or snapshot.job_id, "job_id": snapshot.job_id, **record._asdict()}
-        for record in snapshot.records()
+        {"job": snapshot.name or snapshot.job_id, "job_id": snapshot.job_id, **record}
+        for record in flatten(snapshot, snapshot.records())
     ]

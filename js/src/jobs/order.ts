@@ -2,7 +2,7 @@
 import { asRecord } from "../core/validate";
 import { elapsed, type ListedJob } from "./listed-job";
 
-const COLUMNS = ["name", "status", "time", "submitted", "submitter", "study", "id"] as const;
+const COLUMNS = ["name", "status", "time", "submitted", "arguments", "submitter", "study", "id"] as const;
 export type Column = (typeof COLUMNS)[number];
 
 export interface SortOrder {

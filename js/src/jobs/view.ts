@@ -51,6 +51,7 @@ const COLUMNS: readonly (readonly [Column, string])[] = [
   ["status", "status"],
   ["time", "progress"],
   ["submitted", "submitted"],
+  ["arguments", "arguments"],
   ["submitter", "submitted by"],
   ["study", "study"],
   ["id", "id"],
@@ -300,6 +301,10 @@ export function createJobsView({ kernelNow, browserNow, send, place }: JobsViewO
     if (!place.fills)
       list.element.style.height = `${HEADER_HEIGHT_PX + Math.min(Math.max(jobs.length, 1), MAX_VISIBLE_ROWS) * ROW_HEIGHT_PX + 2}px`;
     setVisible(list.element, jobs.length > 0);
+    list.element.classList.toggle(
+      "flw-has-arguments",
+      jobs.some((job) => job.arguments !== ""),
+    );
     setVisible(tools, jobs.length > 0);
     list.setRows(shown);
     const isEmpty = jobs.length === 0;
