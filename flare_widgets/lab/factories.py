@@ -13,7 +13,9 @@ from ..views.submit.view import SubmitForm
 from .hub import Made, Refused
 from .paths import PathGuard
 
-_MAX_COMPARED_JOBS = 50  # each is watched
+MAX_COMPARED_JOBS = 200
+"""Jobs that a page may compare: each is watched."""
+
 _JOB_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
@@ -85,8 +87,8 @@ class Factories:
     def _make_compare(self, managed: ManagedSession, args: Mapping[str, Any]) -> Made:
         asked = args.get("jobs")
         jobs = list(dict.fromkeys(_job_id(each) for each in asked)) if isinstance(asked, list) else []
-        if not 2 <= len(jobs) <= _MAX_COMPARED_JOBS:
-            raise Refused(f"Choose 2 to {_MAX_COMPARED_JOBS} jobs to compare.")
+        if not 2 <= len(jobs) <= MAX_COMPARED_JOBS:
+            raise Refused(f"Choose two to {MAX_COMPARED_JOBS} jobs to compare.")
         view, end = make_comparison(managed.monitor, jobs)
         return Made(view, end, managed)
 

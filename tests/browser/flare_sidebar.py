@@ -69,6 +69,14 @@ class FlareSidebar:
         self.button(f"Connect with {kit}").click()
         expect(self.section("sessions").get_by_text("ready")).to_be_visible()
 
+    def close_documents(self) -> None:
+        """Close all notebooks, without saving them."""
+        self.page.evaluate(
+            """() => {
+              for (const widget of [...window.jupyterapp.shell.widgets('main')]) if (widget.context) widget.dispose();
+            }"""
+        )
+
     # -- tabs
 
     def tab_titles(self) -> list[str]:

@@ -8,21 +8,32 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import tab
+from fake_federation import FakeFederation
+from flare_sidebar import FlareSidebar
 from job_panel import JobPanel
 from lab_page import NotebookPage
 from lab_server import LabServer
-from playwright.sync_api import Locator, ViewportSize, expect
+from playwright.sync_api import Browser, Locator, ViewportSize, expect
 
 DOCS = Path(__file__).parents[2] / "docs" / "screenshots"
 THEMES = {"JupyterLab Light": "", "JupyterLab Dark": "-dark"}
 # As high as the highest view: a picture of what is scrolled out of sight shows what is on top of it.
 WIDE: ViewportSize = {"width": 1280, "height": 1500}
 NARROW: ViewportSize = {"width": 480, "height": 1900}
+LAB: ViewportSize = {"width": 1400, "height": 700}
 MOST_BYTES = 150_000
+ENDED = (
+    ("readmission", "FINISHED:COMPLETED"),
+    ("cifar10-fedavg", "FINISHED:EXECUTION_EXCEPTION"),
+    ("statistics", "FINISHED:COMPLETED"),
+    ("hello-numpy", "FINISHED:ABORTED"),
+)
 PATIENCE = 240_000
 
 SETUP = """\
@@ -166,6 +177,41 @@ VIEWS = {
     "kit": (KIT, ".flw-checks", ".flw-kit"),
     "faults": (FAULTS, ".flw-process >> nth=3", ".flw-faults"),
 }
+
+
+def test_screenshots_of_lab(chromium: Browser, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    federation = FakeFederation("hospital-a", "hospital-b", "hospital-c")
+    job = federation.add_job("5b0f7c1e-5f0e-4c7e-9f61-0d3c5f2f8a11", "readmission", age_s=134)
+    federation.log(job, "Round 0 started.", "Round 1 started.", "Round 2 started.")
+    federation.add_job("9d2a4b60-5f0e-4c7e-9f61-0d3c5f2f8a12", "brats-segmentation", "SUBMITTED", age_s=40)
+    for i, (name, status) in enumerate(ENDED):
+        federation.add_job(
+            f"{0xA0000000 + i * 7919:08x}-5f0e-4c7e-9f61-0d3c5f2f8a13", name, status, age_s=4000 * (i + 1)
+        )
+    federation.sites["hospital-c"] = time.time() - 400
+    with federation.running():
+        federation.write_kit(tmp_path / "kits" / "ada")
+        server = LabServer(tmp_path, tmp_path_factory.mktemp("home"), ("browser", "server"))
+        try:
+            with tab(chromium, server) as (page, _):
+                page.set_viewport_size(LAB)
+                sidebar = FlareSidebar(page, server).open()
+                sidebar.connect("ada")
+                sidebar.command("application:close-all")
+                sidebar.command("flare-widgets:open-layout")
+                expect(sidebar.tab).to_have_count(2)
+                expect(page.locator(".flw-system")).to_contain_text("silent for")
+                expect(sidebar.section("active jobs")).to_contain_text("round 3")
+                for theme, suffix in THEMES.items():
+                    sidebar.command("apputils:change-theme", {"theme": theme})
+                    expect(page.locator(f"body[data-jp-theme-name='{theme}']")).to_be_attached()
+                    page.wait_for_selector("#jupyterlab-splash", state="detached")
+                    page.mouse.move(700, 690)
+                    file = DOCS / f"lab{suffix}.png"
+                    page.screenshot(path=file)
+                    assert file.stat().st_size < MOST_BYTES
+        finally:
+            server.close()
 
 
 def output(notebook: NotebookPage, index: int) -> Locator:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,22 +112,30 @@ def test_reload_restores_tabs_and_filter(sidebar: FlareSidebar) -> None:
 def test_two_pages_show_the_same(
     sidebar: FlareSidebar, flare_lab: LabServer, chromium: Browser, federation: FakeFederation
 ) -> None:
-    doomed = federation.add_job("a0000009-0000-4000-8000-000000000009", "doomed", age_s=5)
     sidebar.button("All jobs").click()
-    with tab(chromium, flare_lab) as (page, complaints):
+    with doomed_job(federation) as doomed, tab(chromium, flare_lab) as (page, complaints):
         other = FlareSidebar(page, flare_lab).open()
         other.section("active jobs").get_by_text("doomed").click()
-        expect(other.tab.locator(".flw-job .flw-word")).to_have_text("running")
+        expect(other.tab.locator(".flw-job .flw-pill")).to_contain_text("RUNNING")
         jobs = sidebar.jobs()
         jobs.row(1).locator(".flw-box").click()
         jobs.button("abort").click()
-        jobs.confirm.get_by_role("button", name="Abort").click()
-        expect(other.tab.locator(".flw-job .flw-pill")).to_contain_text("aborted")
+        jobs.confirm.get_by_role("button", name=re.compile("abort", re.IGNORECASE)).click()
+        expect(other.tab.locator(".flw-job .flw-pill")).to_contain_text("ABORTED")
         expect(other.tab_title("■ doomed")).to_be_visible()
         expect(other.section("active jobs").get_by_text("doomed")).to_have_count(0)
         assert f"abort_job {doomed}" in federation.server.lines
         assert complaints == []
-    del federation.jobs[doomed]
+
+
+@contextlib.contextmanager
+def doomed_job(federation: FakeFederation) -> Iterator[str]:
+    """A job that runs, and is gone after the block."""
+    doomed = federation.add_job("a0000009-0000-4000-8000-000000000009", "doomed", age_s=5)
+    try:
+        yield doomed
+    finally:
+        del federation.jobs[doomed]
 
 
 def test_file_browser_submits_and_checks_folder(sidebar: FlareSidebar) -> None:
@@ -160,12 +169,8 @@ def test_inserted_cell_is_not_run(sidebar: FlareSidebar) -> None:
     expect(cells).to_have_count(2)
     expect(cells.nth(1)).to_contain_text(re.compile(r"%load_ext flare_widgets\s*%flare connect"))
     expect(cells.nth(1).locator(".jp-InputPrompt")).to_have_text("[ ]:")
-    sidebar.command("notebook:close-and-shutdown")
-    page.wait_for_timeout(0)
-    dialog = page.locator(".jp-Dialog")
-    expect(dialog).to_be_visible()
-    dialog.get_by_role("button", name=re.compile("Discard|Don't Save|Shut Down")).first.click()
-    expect(cells).to_have_count(0)
+    sidebar.close_documents()
+    sidebar.lab.shut_down_kernels()
 
 
 def test_keyboard_alone_opens_job(sidebar: FlareSidebar) -> None:

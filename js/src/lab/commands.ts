@@ -11,7 +11,6 @@ export const COMMANDS = {
   use: "flare-widgets:use-session",
   logOut: "flare-widgets:log-out",
   changeStudy: "flare-widgets:change-study",
-  forgetKit: "flare-widgets:forget-kit",
   checkKit: "flare-widgets:check-kit",
   checkJob: "flare-widgets:check-job",
   submitFolder: "flare-widgets:submit-folder",

@@ -113,7 +113,6 @@ export function addSessionCommands(app: JupyterFrontEnd, link: Link, files: IFil
     isEnabled: hasSession,
     execute: (args) => ask("close", { session: sessionOf(args) }),
   });
-  commands.addCommand(COMMANDS.forgetKit, { label: "Forget Kit", execute: ({ kit }) => ask("forget", { kit }) });
   commands.addCommand(COMMANDS.checkKit, {
     label: "Check Startup Kit",
     execute: ({ folder }) => check("check_kit", "Startup kit", folder),
