@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...api.saved_results import save_result
 from ...local_files import expand_path
 from ...monitoring import JobSnapshot
 from ...options import JOB, option
+from ...results.opening import fetch_result, make_fetch
 from ...views.core.pretty import PrettyTable
 from ...views.results.view import ResultView
 from ..job_display import wait_for_results
 from ..parsing import verb
 from ..progress import ProgressLine, make_transfer_callback, run_with_progress
+from ..prompt import show_if_interactive
 from ..state import MagicsState
 
 _HEADINGS = {
@@ -35,7 +36,9 @@ _HEADINGS = {
 def results(state: MagicsState, job: str | None, to: str | None) -> ResultView:
     """Look into a finished job's result: models, metrics, evaluation, statistics, files.
 
-    The result is downloaded unless it is there already. In place of a job, the folder of a result will do.
+    The result is downloaded unless it is there already; of a large one (over 64 MB), at first only the small files:
+    the others when you ask for them, by a button, model.load() or result.fetch(name). In place of a job, the folder of
+    a result will do.
 
     Examples:
         %flare results
@@ -45,14 +48,15 @@ def results(state: MagicsState, job: str | None, to: str | None) -> ResultView:
         result.to_frame()           the metrics as a pandas.DataFrame
     """
     if job is not None and (expand_path(job) / "workspace").is_dir():
-        return ResultView(job)
+        return _show(state, ResultView(job))
     session, job_id = state.session, state.find_job_id(job)
     name = str(session.get_job_meta(job_id).get("name") or "")
     progress = ProgressLine()
     tell = make_transfer_callback(progress, "received")
-    saved = save_result(session, job_id, name, to or state.results_folder, progress=tell)
-    progress.leave(str(saved))
-    return ResultView(saved.folder)
+    parent = to or state.results_folder
+    folder, words = fetch_result(session, job_id, name, parent, progress=tell)
+    progress.leave(words)
+    return _show(state, ResultView(folder, fetch=make_fetch(session, job_id, name, parent)))
 
 
 @verb(
@@ -81,6 +85,11 @@ def metrics(state: MagicsState, jobs: list[str]) -> PrettyTable:
         for watch in watches:
             watch.stop()
     return PrettyTable(rows, _HEADINGS, "no metrics")
+
+
+def _show(state: MagicsState, result: ResultView) -> ResultView:
+    result.show_live = show_if_interactive(state, result.show)
+    return result
 
 
 def _list_metrics(snapshot: JobSnapshot) -> list[dict[str, Any]]:
