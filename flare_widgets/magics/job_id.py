@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..monitoring import JobSnapshot
 from ..monitoring.job.records import MetricRecord
 from ..results.opening import fetch_result, make_fetch
+from ..views.report import write_report
 from ..views.results.view import ResultView
 from .job_display import wait_for_results, wait_until_ended
 from .prompt import is_interactive
@@ -90,6 +92,10 @@ class JobId(str):
         result = ResultView(folder, fetch=make_fetch(session, str(self), name, self._results_folder))
         result.show_live = result.show if is_interactive() else None
         return result
+
+    def report(self, path: str) -> Path:
+        """Write a report on the job as one HTML file; see :func:`.write_report`."""
+        return write_report(path, [self.snapshot()])
 
     def logs(self, target: str = "server") -> Any:
         """Return the job's logs; see :meth:`.Job.logs`."""

@@ -21,6 +21,8 @@ from .job.snapshot import JobSnapshot
 from .job.summary import summarize
 from .monitor import Monitor
 
+_FIRST_UPDATE_TIMEOUT_S = 10.0  # seconds to wait for the first answer about a job
+_FETCH_TIMEOUT_S = 60.0  # seconds to wait for the result of a job that has ended
 _REFRESH_INTERVAL_S = 1.0  # seconds between two redraws without updates, so that the elapsed time advances
 
 
@@ -124,6 +126,18 @@ def watch_job(session: Session, job_id: str, timeout: float = 0.0, file: TextIO 
     line.clear()
     line.echo(summarize(watch.snapshot))
     return watch.snapshot
+
+
+def read_snapshot(session: Session, job_id: str) -> JobSnapshot:
+    """Return all that is known of a job now, of one that has ended with its result; see :meth:`.Job.snapshot`."""
+    watch = Monitor(session).watch(job_id)
+    try:
+        watch.wait_for_first_update(_FIRST_UPDATE_TIMEOUT_S)
+        if watch.snapshot.ended:
+            watch.wait(_FETCH_TIMEOUT_S)
+        return watch.snapshot
+    finally:
+        watch.stop()
 
 
 def _change_key(snapshot: JobSnapshot) -> tuple[object, ...]:

@@ -20,16 +20,14 @@ from ..api.transfer.result_files import ResultFiles
 from ..formatting.text import format_size, sanitize
 from ..local_files import shorten_path, translate_os_errors
 from ..monitoring.results.files import Selection
-from ..monitoring.results.values import parse_json
+from .folder import LISTING, read_listing
+from .result import Result
 
 if TYPE_CHECKING:
     from ..api.transfer.upload import ProgressCallback
 
 MAX_WHOLE_BYTES = 64 * bounds.MB
 """Size of a result that is downloaded as a whole: of a larger one, only the files that are asked for."""
-
-LISTING = ".files.json"
-"""File in the folder of a part of a result: the sizes of all its files by path."""
 
 _SMALL_BYTES = 64 << 10  # any file of this size comes along
 _CLIENT_CONFIG = "config_fed_client."
@@ -90,6 +88,19 @@ def fetch_result(
     return saved.folder, str(saved)
 
 
+def open_result(
+    session: ReadableResults,
+    job_id: str,
+    job_name: str,
+    parent: str | Path | None = None,
+    *,
+    progress: ProgressCallback | None = None,
+) -> Result:
+    """Return a finished job's result; arguments and errors as of :func:`fetch_result`."""
+    folder, _ = fetch_result(session, job_id, job_name, parent, progress=progress)
+    return Result(folder, fetch=make_fetch(session, job_id, job_name, parent))
+
+
 def make_fetch(
     session: ResultSession, job_id: str, job_name: str, parent: str | Path | None = None
 ) -> Callable[[str, ProgressCallback | None], Path]:
@@ -99,22 +110,6 @@ def make_fetch(
         return save_result_file(session, job_id, job_name, path, parent, progress=progress)
 
     return fetch
-
-
-def read_listing(folder: Path) -> dict[str, int]:
-    """Return the sizes of all files of a result of which a folder has a part; empty if it is none."""
-    path = folder / LISTING
-    try:
-        if path.stat().st_size > bounds.MAX_FILE_BYTES:
-            return {}
-        listed = parse_json(path.read_text("utf-8", "replace"))
-    except OSError:
-        return {}
-    return {
-        name: size
-        for name, size in (listed.items() if isinstance(listed, dict) else ())
-        if isinstance(size, int) and not isinstance(size, bool) and size >= 0 and not unpack.is_unsafe_path(name)
-    }
 
 
 def _write_parts(folder: Path, found: ResultFiles) -> None:

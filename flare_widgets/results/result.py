@@ -26,9 +26,8 @@ from ..monitoring.results.job_result import JobResult, parse_job_result
 from ..monitoring.results.statistics import Statistics, find_statistics_path
 from ..monitoring.results.values import parse_json
 from ..script_arguments import find_script_arguments
-from .folder import list_paths, read_folder
+from .folder import list_paths, read_folder, read_listing
 from .models import Model, describe_missing_model, describe_model
-from .opening import read_listing
 
 if TYPE_CHECKING:
     from ..api.transfer.upload import ProgressCallback

@@ -13,6 +13,7 @@ from ...formatting.text import sanitize
 from ...monitoring.job.model import Results
 from ...monitoring.job.snapshot import JobSnapshot
 from ..core.html import TimeFormatter, fit_to_notebook, scoped_style, template_environment
+from ..results.view_model import build_file_groups, build_listed_models
 from .events import MAX_EVENTS, build_events
 from .matrix import CELL_STATES, STATIC_LIMITS, Matrix
 from .metrics import MAX_OPEN_CHARTS, build_charts, describe_hidden_metrics
@@ -23,6 +24,7 @@ from .view_model import JobProgress, build_view_model
 _DEPLOYMENT_GLYPHS = {"waiting": "○", "deployed": "✓", "failed": "✕"}
 _EVENT_GLYPHS = {"workflow": "·", "warning": "!", "error": "✕"}
 _MAX_SITES = 200
+_MAX_MODELS = 20
 _MAX_STRETCHES_IN_WORDS = 8
 # Of a form that is shortened, the number of charts, of their lines, of the points of each, and of cells of its tables.
 _MAX_CHARTS, _MAX_LINES, _MAX_POINTS, _MAX_EVALUATIONS = 12, 12, 100, 200
@@ -91,6 +93,8 @@ def _render(snapshot: JobSnapshot, now: float, zone: tzinfo | None, notes: list[
             hidden_metrics=describe_hidden_metrics(snapshot, snapshot.step_metrics),
             evaluation=build_evaluation_tables(results.evaluations, snapshot.key_metric),
             statistics=build_statistics_table(results.statistics),
+            result_models=build_listed_models(results.files)[:_MAX_MODELS],
+            result_groups=build_file_groups(results.files) if share == 1 else (),
             events=events,
             event_rows=[(row, _EVENT_GLYPHS[row.kind], times.format(row.at)) for row in events.rows],
             updated_at=None if job.updated_at is None else times.format(job.updated_at),

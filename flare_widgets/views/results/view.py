@@ -10,13 +10,12 @@ import traitlets
 from ...formatting.text import format_size, join_names, sanitize
 from ...local_files import get_working_folder
 from ...results import Result
-from ..core.actions import Actions
 from ..core.html import scoped_style, template_environment
 from ..core.live_view import LiveView
 from ..core.pretty import LiveOnDisplay
 from ..job.metrics import MAX_OPEN_CHARTS, MetricsJsonCache, build_charts, describe_hidden_metrics
 from ..job.tables import build_evaluation_tables, build_site_statistics, build_statistics_table
-from .actions import make_file_actions
+from .actions import FileActions
 from .view_model import build_file_groups, build_histograms, build_model_rows, read_outputs, result_to_json
 
 _STATIC = Path(__file__).parents[1] / "static"
@@ -63,8 +62,8 @@ class LiveResultView(LiveView):
         The number of the metrics that are not among them, in words.
     evaluation, statistics : list of dict
         The tables, of the models a metric each and of the features a site each: see :class:`.ValueTable`.
-    file_actions : list of dict
-        An action for each file that is not on this machine: see :meth:`.Actions.to_json`.
+    file_actions : dict
+        The downloads of files that are not on this machine: see :meth:`.FileActions.asked_to_json`.
     """
 
     _esm = _STATIC / "results.js"
@@ -76,13 +75,13 @@ class LiveResultView(LiveView):
     hidden_metrics = traitlets.Unicode().tag(sync=True)
     evaluation: traitlets.List[Any] = traitlets.List().tag(sync=True)
     statistics: traitlets.List[Any] = traitlets.List().tag(sync=True)
-    file_actions: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    file_actions = traitlets.Dict().tag(sync=True)
 
     def __init__(self, result: Result) -> None:
         self._result = result
         self._metrics_json = MetricsJsonCache()
         self._tables: dict[str, list[dict[str, Any]]] | None = None
-        self._actions: Actions = make_file_actions(result.missing, result.fetch, self._request_update)
+        self._actions = FileActions(result.missing, result.fetch, self._request_update)
         super().__init__()
         self._update_or_finish()
 
@@ -103,7 +102,7 @@ class LiveResultView(LiveView):
             "contents": result_to_json(result),
             "metrics": self._metrics_json(snapshot, snapshot.step_metrics),
             "hidden_metrics": describe_hidden_metrics(snapshot, snapshot.step_metrics),
-            "file_actions": [] if self._is_static else self._actions.to_json(),
+            "file_actions": {} if self._is_static else self._actions.asked_to_json(),
             **self._tables,
         }
 
@@ -150,7 +149,7 @@ def context(result: Result) -> dict[str, Any]:
         "histograms": histograms,
         "more_features": more_features,
         "outputs": read_outputs(result.outputs),
-        "file_groups": build_file_groups(result),
+        "file_groups": build_file_groups(result.files),
         "reason": result.reason,
     }
 
@@ -171,7 +170,7 @@ def describe(result: Result) -> str:
         lines.append(f"  evaluation  {len(result.cross_site)} values: .cross_site")
     if result.statistics:
         lines.append(f"  statistics  {len(result.statistics.numbers)} numbers: .statistics")
-    lines += [f"  {group.kind}: {group.summary}" for group in build_file_groups(result)]
+    lines += [f"  {group.kind}: {group.summary}" for group in build_file_groups(result.files)]
     return "\n".join(sanitize(line, 1000) for line in lines)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -198,12 +198,13 @@ def result_to_json(result: Result) -> dict[str, Any]:
     }
 
 
-def listing_to_json(results: Results) -> dict[str, Any]:
+def listing_to_json(results: Results, *, has_actions: bool) -> dict[str, Any]:
     """Return a result on the server as the view of its job gets it: models, histograms and files."""
     histograms, more_features = build_histograms(results.statistics.histograms)
-    names = {_short_name(file) for file in results.files}
+    names = set(list_names(results.files)) if has_actions else set()
+    models = build_listed_models(results.files)
     return {
-        "models": [asdict(row) for row in build_listed_models(results.files)],
+        "models": [asdict(row if has_actions else replace(row, action="")) for row in models],
         "histograms": [feature.to_json() for feature in histograms],
         "more_features": more_features,
         "tree": asdict(build_file_tree(results.files, names, {})),
@@ -265,21 +266,26 @@ def _short_name(file: ResultFile) -> str:
     return file.path.removeprefix(RUN_FOLDER)
 
 
-def build_file_groups(result: Result) -> tuple[FileGroup, ...]:
+def list_names(files: Iterable[ResultFile]) -> list[str]:
+    """Return the paths of files in the run folder."""
+    return [_short_name(file) for file in files]
+
+
+def build_file_groups(files: Iterable[ResultFile]) -> tuple[FileGroup, ...]:
     """Return the files of a result by kind."""
     groups: dict[str, list[tuple[str, int]]] = {}
-    for file in result.files:
+    for file in files:
         groups.setdefault(file.kind, []).append((file.path.removeprefix(RUN_FOLDER), file.size))
     shown = MAX_FILES
     found = []
-    for kind, files in groups.items():
-        count = "1 file" if len(files) == 1 else f"{len(files)} files"
-        listed = files[: max(0, shown)]
+    for kind, entries in groups.items():
+        count = "1 file" if len(entries) == 1 else f"{len(entries)} files"
+        listed = entries[: max(0, shown)]
         shown -= len(listed)
         found.append(
             FileGroup(
                 _KINDS.get(kind, kind),
-                f"{count}, {format_size(sum(size for _, size in files))}",
+                f"{count}, {format_size(sum(size for _, size in entries))}",
                 tuple((sanitize(path, 200), format_size(size)) for path, size in listed),
             )
         )

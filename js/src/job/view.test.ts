@@ -1,6 +1,8 @@
 /** Drawing of a job's rounds, sites, failure and details. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { stubCanvas } from "../core/stub-canvas";
+import { readFileActions } from "../results/parts/file-actions";
+import { readContents } from "../results/view-model";
 import { readEvents } from "./events";
 import { fixture } from "./fixtures";
 import { readMetrics } from "./metrics";
@@ -20,13 +22,15 @@ function open(name: Parameters<typeof fixture>[0], memory = new Map<string, bool
     openSections: memory,
   });
   document.body.append(view.element);
-  const show = (drawn: unknown, hasLog = false): void =>
+  const show = (drawn: unknown, hasLog = false, result: unknown = {}, fileActions: unknown = []): void =>
     view.draw({
       job: readViewModel(drawn),
       kernelProblem: "",
       metrics: readMetrics(fixture(name).metrics),
       hiddenMetrics: "",
       tables: readTableSections(fixture(name).tables),
+      result: readContents(result),
+      fileActions: readFileActions({ actions: fileActions }),
       events: readEvents(fixture(name).events),
       label,
       actions: [],

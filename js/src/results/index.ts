@@ -1,12 +1,12 @@
 /** The front-end half of flare_widgets/views/results/view.py: connects the view of a result to its model. */
-import { type Action, readActions } from "../core/actions";
 import { type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
 import { browserNow } from "../core/clock";
-import { disableAll, watchKernel } from "../core/kernel";
+import { watchKernel } from "../core/kernel";
 import { themed } from "../core/theme";
 import { asRecord, asText } from "../core/validate";
 import { type Metric, readMetrics } from "../job/metrics";
 import { readTables, type ValueTable } from "../job/tables";
+import { disableFileActions, type FileActions, readFileActions } from "./parts/file-actions";
 import { createResultView, type Heading, type ResultViewState } from "./view";
 import { type Contents, readContents } from "./view-model";
 
@@ -17,7 +17,7 @@ interface ResultTraits {
   readonly hidden_metrics: string;
   readonly evaluation: readonly ValueTable[];
   readonly statistics: readonly ValueTable[];
-  readonly file_actions: readonly Action[];
+  readonly file_actions: FileActions;
 }
 
 const READERS: TraitReaders<ResultTraits> = {
@@ -27,7 +27,7 @@ const READERS: TraitReaders<ResultTraits> = {
   hidden_metrics: (value) => asText(value),
   evaluation: readTables,
   statistics: readTables,
-  file_actions: readActions,
+  file_actions: readFileActions,
 };
 
 function readHeading(value: unknown): Heading {
@@ -45,7 +45,6 @@ export default function resultsWidget() {
     const kernel = watchKernel(model, {
       el,
       onChange: () => view.draw(state()),
-      isNeeded: () => traits.get("file_actions").length > 0,
       isAtRest: () => true,
     });
     const state = (): ResultViewState => ({
@@ -56,7 +55,7 @@ export default function resultsWidget() {
       evaluation: traits.get("evaluation"),
       statistics: traits.get("statistics"),
       // A result does not change: only its buttons need the kernel.
-      fileActions: disableAll(traits.get("file_actions"), kernel),
+      fileActions: disableFileActions(traits.get("file_actions"), kernel),
     });
     const stop = [
       kernel.dispose,

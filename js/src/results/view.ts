@@ -1,5 +1,5 @@
 /** The view of a result, composed of its parts. Independent of anywidget and of kernels. */
-import type { Action, ActionMessage } from "../core/actions";
+import type { ActionMessage } from "../core/actions";
 import { createAnnouncer } from "../core/announcer";
 import { createCollapsible } from "../core/collapsible";
 import { createCopyButton } from "../core/copy";
@@ -10,7 +10,7 @@ import type { Metric } from "../job/metrics";
 import { createMetricCharts } from "../job/parts/metrics";
 import { createTable } from "../job/parts/tables";
 import type { ValueTable } from "../job/tables";
-import { createFileActionBars } from "./parts/file-actions";
+import { createFileActionBars, type FileActions } from "./parts/file-actions";
 import { createFiles } from "./parts/files";
 import { createHistograms } from "./parts/histograms";
 import { createModels } from "./parts/models";
@@ -31,7 +31,7 @@ export interface ResultViewState {
   readonly hiddenMetrics: string;
   readonly evaluation: readonly ValueTable[];
   readonly statistics: readonly ValueTable[];
-  readonly fileActions: readonly Action[];
+  readonly fileActions: FileActions;
 }
 
 export interface ResultViewOptions {

@@ -1,27 +1,41 @@
-/** The buttons that download single files, each in the place of its file. */
-import { type Action, type ActionBar, type ActionMessage, createActionBar } from "../../core/actions";
+/** The buttons that download single files, each in the place of its file: flare_widgets/views/results/actions.py. */
+import { type Action, type ActionBar, type ActionBarOptions, createActionBar, readActions } from "../../core/actions";
 import { h } from "../../core/dom";
+import { disableAll, type KernelStatus } from "../../core/kernel";
+import { asRecord, asText } from "../../core/validate";
+
+export interface FileActions {
+  /** Those that were ever asked for. */
+  readonly actions: readonly Action[];
+  /** Reason why none of the others can be asked for; empty if they can. */
+  readonly disabledReason: string;
+}
+
+/** Read the result of Python's `FileActions.asked_to_json`. */
+export function readFileActions(value: unknown): FileActions {
+  const raw = asRecord(value);
+  return { actions: readActions(raw["actions"]), disabledReason: asText(raw["disabled_reason"], 500) };
+}
+
+/** Disable all of them while the kernel does not answer. */
+export function disableFileActions({ actions, disabledReason }: FileActions, kernel: KernelStatus): FileActions {
+  const [any] = disableAll([{ ...makeAction(""), disabledReason }], kernel);
+  return { actions: disableAll(actions, kernel), disabledReason: any?.disabledReason ?? disabledReason };
+}
 
 export interface FileActionBars {
   /** Return a new element for the button of an action, which is drawn as long as it is in the page. */
   place(name: string): HTMLElement;
-  draw(actions: readonly Action[]): void;
+  draw(actions: FileActions): void;
   dispose(): void;
-}
-
-export interface FileActionBarsOptions {
-  readonly send: (message: ActionMessage) => void;
-  readonly announce: (message: string) => void;
-  /** The browser's clock, in seconds. */
-  readonly now: () => number;
 }
 
 /** Interval at which a button that waits for the kernel is redrawn. */
 const TICK_MS = 500;
 
-export function createFileActionBars({ send, announce, now }: FileActionBarsOptions): FileActionBars {
+export function createFileActionBars({ send, announce, now }: ActionBarOptions): FileActionBars {
   let places: { readonly name: string; readonly element: HTMLElement; readonly bar: ActionBar }[] = [];
-  let latest: readonly Action[] = [];
+  let latest: FileActions = { actions: [], disabledReason: "" };
   let ticker: ReturnType<typeof setInterval> | undefined;
 
   function drawAll(): void {
@@ -31,8 +45,8 @@ export function createFileActionBars({ send, announce, now }: FileActionBarsOpti
   }
 
   function drawOne(name: string, bar: ActionBar): void {
-    const own = latest.filter((action) => action.name === name);
-    bar.draw(own, now());
+    const asked = latest.actions.find((action) => action.name === name);
+    bar.draw([asked ?? { ...makeAction(name), disabledReason: latest.disabledReason }], now());
   }
 
   function stop(): void {
@@ -61,4 +75,10 @@ export function createFileActionBars({ send, announce, now }: FileActionBarsOpti
     },
     dispose: stop,
   };
+}
+
+function makeAction(name: string): Action {
+  const [action] = readActions([{ name, label: "Download", is_cancellable: true }]);
+  if (!action) throw new Error("readActions returns an action for each that it is given");
+  return action;
 }
