@@ -10,7 +10,7 @@ import traitlets
 from ...formatting.text import format_size, join_names, sanitize
 from ...local_files import get_working_folder
 from ...results import Result
-from ..core.html import scoped_style, template_environment
+from ..core.html import fit_to_notebook, scoped_style, template_environment
 from ..core.live_view import LiveView
 from ..core.pretty import LiveOnDisplay
 from ..job.metrics import MAX_OPEN_CHARTS, MetricsJsonCache, build_charts, describe_hidden_metrics
@@ -125,11 +125,20 @@ class LiveResultView(LiveView):
 
 def result_html(result: Result) -> str:
     """Return a result as HTML for a saved notebook."""
+    return fit_to_notebook(lambda share: _render(result, share))
+
+
+def _render(result: Result, share: float) -> str:
     root, style = scoped_style("results-static.css")
-    return template_environment().get_template("results.html.j2").render(root=root, style=style, **context(result))
+    variables = _context(result)
+    if share < 1:
+        for name in ("charts", "histograms", "outputs", "file_groups"):
+            variables[name] = variables[name][: int(len(variables[name]) * share)]
+        variables["reason"] = f"{variables['reason']} Shortened to keep the notebook small.".strip()
+    return template_environment().get_template("results.html.j2").render(root=root, style=style, **variables)
 
 
-def context(result: Result) -> dict[str, Any]:
+def _context(result: Result) -> dict[str, Any]:
     """Return the template variables of a result."""
     snapshot = result.snapshot
     histograms, more_features = build_histograms(result.statistics.histograms)
@@ -159,7 +168,9 @@ def describe(result: Result) -> str:
     lines = [f"Result of {result.name or 'a job'} in {_show_folder(result)}"]
     for model in result.models:
         lines.append(f"  model       {model}")
-        if model.load_line:
+        if model.fetch is not None:
+            lines.append("              still on the server: .load() downloads it")
+        elif model.load_line:
             lines.append(f"              {model.load_line}")
     if not result.models:
         lines += [f"  model       none here: {note}" for note in result.notes] or ["  model       none"]

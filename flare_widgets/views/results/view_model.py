@@ -163,7 +163,7 @@ def _build_model_row(model: Model, folder: Path) -> ModelRow:
     return ModelRow(
         model.name,
         ", ".join(filter(None, facts)),
-        "; ".join([*content, *filter(None, [model.details])]),
+        "; ".join([*content, *filter(None, [model.details, "still on the server" if model.fetch is not None else ""])]),
         "" if model.fetch is not None else sanitize(model.load_line_for(path), 1000),
         "loading it runs code that its author chose" if model.is_unsafe else "",
         action_name(model.name) if model.fetch is not None else "",
