@@ -84,6 +84,10 @@ def _loss(step: int, site: int) -> float:
     return 1.2 * math.exp(-step / (90 + 15 * site)) + 0.15 + 0.06 * math.sin(step * (1.7 + site))
 
 
+def _count(bin_number: int) -> int:
+    return round(90 * math.exp(-(bin_number**2) / 18))
+
+
 class Downloads:
     """The download of the file that is only on the server: it waits for `go_on`, then does as the test says."""
 

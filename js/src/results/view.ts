@@ -52,8 +52,8 @@ export function createResultView({ browserNow, send, openSections }: ResultViewO
   const announcer = createAnnouncer();
   const name = h("strong", { class: "flw-name" });
   const id = createCopyButton(announcer.announce);
-  const place = h("span", { class: "flw-facts" });
-  const parameters = h("p", { class: "flw-facts" });
+  const place = h("span", { class: "flw-aside" });
+  const parameters = h("p", { class: "flw-aside" });
   const reason = h("p", { class: "flw-more" });
   const actions = createFileActionBars({ send, announce: announcer.announce, now: browserNow });
   const models = createModels(announcer.announce, actions);
@@ -147,7 +147,10 @@ function drawTables(tabs: ReturnType<typeof createTabs>, tables: readonly ValueT
     tables.map(({ title }) => title),
     (index) => {
       const table = tables[index];
-      return table ? createTable(table) : [];
+      const parts = table ? createTable(table) : [];
+      // The tab says it.
+      if (tables.length > 1) parts[0]?.querySelector("caption")?.classList.add("flw-spoken");
+      return parts;
     },
   );
 }

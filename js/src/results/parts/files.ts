@@ -25,13 +25,13 @@ export function createFiles(openSections: Map<string, boolean>, actions: FileAct
     const fold = createCollapsible(path, openSections, open);
     fold.setTitle(`${folder.name}/`);
     fold.element.classList.add("flw-branch");
-    fold.element.firstElementChild?.append(h("span", { class: "flw-facts" }, folder.summary));
+    fold.element.firstElementChild?.append(h("span", { class: "flw-aside" }, folder.summary));
     if (fold.isOpen) open();
     return fold.element;
   }
 
   function createFile(file: FileNode, path: string): HTMLElement {
-    const facts = h("span", { class: "flw-facts" }, [file.size, file.kind].filter(Boolean).join(", "));
+    const facts = h("span", { class: "flw-aside" }, [file.size, file.kind].filter(Boolean).join(", "));
     if (file.text) {
       const open = (): void =>
         fold.body.replaceChildren(h("pre", { class: "flw-load flw-unfolded", tabindex: "0" }, file.text));

@@ -22,7 +22,7 @@ export function createModels(announce: (message: string) => void, actions: FileA
 
   function createModel(model: ModelRow): HTMLElement {
     const name = h("strong", { class: "flw-model-name" }, model.name);
-    const item = h("li", {}, h("div", {}, name, " ", h("span", { class: "flw-facts" }, model.facts)));
+    const item = h("li", {}, h("div", {}, name, " ", h("span", { class: "flw-aside" }, model.facts)));
     if (model.content) item.append(h("div", { class: "flw-content" }, model.content));
     if (model.loadLine) {
       const copy = createCopyButton(announce);
