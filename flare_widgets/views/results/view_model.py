@@ -173,7 +173,7 @@ def _build_model_row(model: Model, folder: Path) -> ModelRow:
 def build_listed_models(files: Iterable[ResultFile]) -> tuple[ModelRow, ...]:
     """Return the models among the files of a result that is on the server."""
     return tuple(
-        ModelRow(name, format_size(file.size), "", "", "", action_name(name))
+        ModelRow(sanitize(name, 300), format_size(file.size), "", "", "", action_name(name))
         for file in files
         if file.kind == "model" and (name := _short_name(file))
     )

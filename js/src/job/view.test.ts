@@ -321,6 +321,37 @@ it.each([
   expect(readTableSections(value).flatMap(({ tables }) => tables.flatMap(({ headings }) => headings))).toEqual([]);
 });
 
+describe("the result", () => {
+  const file = { name: "server.npy", size: "1 kB", kind: "model", text: "", action: "fetch models/server.npy" };
+  const contents = {
+    models: [{ name: "models/server.npy", facts: "1 kB", action: "fetch models/server.npy" }],
+    tree: {
+      summary: "1 file, 1 kB",
+      folders: [{ name: "models", summary: "1 file", folders: [], files: [file] }],
+      files: [],
+    },
+  };
+
+  it("has no section before the job has ended", () => {
+    expect(open("running").all(".flw-result")[0]?.hidden).toBe(true);
+  });
+
+  it("lists models and files, each with a button that asks for it alone", () => {
+    const { show, job, texts, unfold, all, sent } = open("completed");
+    show(job, false, contents);
+    expect(texts("button.flw-fold")).toContain("▸Result (1 model, 1 file, 1 kB)");
+    unfold("Result");
+    unfold("models/");
+    const buttons = all(".flw-file-action .flw-buttons .flw-button");
+    expect(buttons).toHaveLength(2);
+    buttons[1]?.click();
+    expect(sent).toContainEqual({ kind: "start", action: "fetch models/server.npy" });
+    const done = { name: file.action, label: "Download", state: "done", message: "downloaded to here", revision: 1 };
+    show(job, false, contents, [done]);
+    expect(texts(".flw-file-action .flw-action-line")).toContain("downloaded to hereCancel");
+  });
+});
+
 it("draws hostile text as text", () => {
   const { view, unfold } = open("hostile");
   unfold("Details");
