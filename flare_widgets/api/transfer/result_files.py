@@ -141,8 +141,7 @@ def save_file(
             f"{sanitize(path)} cannot be downloaded alone: {'; '.join(kept.problems)}",
             next_step="Download the whole result",
         )
-    raise InputError(f"the result has no file {sanitize(path)}", next_step="Check its path in the list of files"
-    )
+    raise InputError(f"the result has no file {sanitize(path)}", next_step="Check its path in the list of files")
 
 
 class _SavedFile(KeptFiles):
