@@ -20,4 +20,9 @@ def test_every_command_works(scheme: str, tmp_path: Path, record_property: Calla
         # Kits of 2.7 are signed; from 2.8 on, mutual TLS is what they rely on.
         signed = (federation.admin_kit / "startup" / "signature.json").exists()
         assert signed == version("nvflare").startswith("2.7.")
-        walk(session, tmp_path, version("nvflare"))
+        try:
+            walk(session, tmp_path, version("nvflare"))
+        except Exception:
+            # The cause of a failure here is mostly at the server, whose log the next start may delete.
+            print(federation.states, federation.logs["server"].read_text(errors="replace")[-6000:], sep="\n")
+            raise
