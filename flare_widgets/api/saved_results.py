@@ -41,6 +41,10 @@ class ResultSession(Protocol):
     ) -> str:
         """See :meth:`.Session.download_job_result`."""
 
+
+class FileSession(Protocol):
+    """The part of a session that downloads single files of results."""
+
     def download_result_file(
         self, job_id: str, path: str, destination: str | None = None, *, progress: ProgressCallback | None = None
     ) -> str:
@@ -112,7 +116,7 @@ def save_components(
 
 
 def save_result_file(
-    session: ResultSession,
+    session: FileSession,
     job_id: str,
     job_name: str,
     path: str,

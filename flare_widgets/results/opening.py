@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from .. import bounds
 from ..api.saved_results import (
+    FileSession,
     ResultSession,
     find_parts_folder,
     find_saved_result,
@@ -34,7 +35,7 @@ _CLIENT_CONFIG = "config_fed_client."
 _TIMEOUT_S = 120.0
 
 
-class ReadableResults(ResultSession, Protocol):
+class ReadableResults(ResultSession, FileSession, Protocol):
     """The part of a session that reads and downloads results."""
 
     def read_result_files(
@@ -102,7 +103,7 @@ def open_result(
 
 
 def make_fetch(
-    session: ResultSession, job_id: str, job_name: str, parent: str | Path | None = None
+    session: FileSession, job_id: str, job_name: str, parent: str | Path | None = None
 ) -> Callable[[str, ProgressCallback | None], Path]:
     """Return the function that downloads one file of a job's result by its path, and returns it."""
 

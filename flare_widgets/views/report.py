@@ -85,8 +85,8 @@ def report_html(jobs: Sequence[JobSnapshot | Result], now: float | None = None) 
 
 def _render(job: JobSnapshot | Result, now: float) -> str:
     if isinstance(job, JobSnapshot):
-        return job_html(job, now)
-    return result_html(job)
+        return job_html(job, now, is_whole=True)
+    return result_html(job, is_whole=True)
 
 
 def _snapshot_of(job: JobSnapshot | Result) -> JobSnapshot:

@@ -1,4 +1,4 @@
-"""What other tools get: event files of TensorBoard, runs of MLflow, and a report as one file."""
+"""Data for other tools: event files of TensorBoard, runs of MLflow, and a report as one file."""
 
 from __future__ import annotations
 

@@ -123,9 +123,9 @@ class LiveResultView(LiveView):
             self._actions.handle_message(message)
 
 
-def result_html(result: Result) -> str:
-    """Return a result as HTML for a saved notebook."""
-    return fit_to_notebook(lambda share: _render(result, share))
+def result_html(result: Result, *, is_whole: bool = False) -> str:
+    """Return a result as HTML for a saved notebook; a large one is shortened, unless all of it is wanted."""
+    return _render(result, 1.0) if is_whole else fit_to_notebook(lambda share: _render(result, share))
 
 
 def _render(result: Result, share: float) -> str:
@@ -134,7 +134,7 @@ def _render(result: Result, share: float) -> str:
     if share < 1:
         for name in ("charts", "histograms", "outputs", "file_groups"):
             variables[name] = variables[name][: int(len(variables[name]) * share)]
-        variables["reason"] = f"{variables['reason']} Shortened to keep the notebook small.".strip()
+        variables["is_shortened"] = True
     return template_environment().get_template("results.html.j2").render(root=root, style=style, **variables)
 
 
@@ -160,6 +160,7 @@ def _context(result: Result) -> dict[str, Any]:
         "outputs": read_outputs(result.outputs),
         "file_groups": build_file_groups(result.files),
         "reason": result.reason,
+        "is_shortened": False,
     }
 
 

@@ -31,7 +31,7 @@ export function createModels(announce: (message: string) => void, actions: FileA
       const line = h("pre", { class: "flw-load", tabindex: "0" }, h("code", {}, model.loadLine));
       item.append(h("div", { class: "flw-load-line" }, line, copy.element));
     }
-    if (model.warning) item.append(h("p", { class: "flw-more" }, `! ${model.warning}`));
+    if (model.warning) item.append(h("p", { class: "flw-model-warning" }, `! ${model.warning}`));
     if (model.action) item.append(actions.place(model.action));
     return item;
   }
