@@ -10,10 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from scripted import ScriptedSession
+
 from flare_widgets.errors import NoConnection
 from flare_widgets.monitoring.job.model import Results
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
+from flare_widgets.monitoring.results.files import ResultFile
 from flare_widgets.monitoring.results.scalars import StepPoint, StepSeries
+from flare_widgets.monitoring.results.statistics import Bin, Histogram, Statistics
 from flare_widgets.results import to_tensorboard
 from flare_widgets.results.folder import LISTING
 from flare_widgets.views.results.view import ResultView
@@ -113,3 +117,25 @@ def open_result(extra: str = "") -> tuple[ResultView, Downloads]:
     folder = make_result(Path(tempfile.mkdtemp()), extra=extra)
     downloads = Downloads(folder)
     return ResultView(folder, fetch=downloads), downloads
+
+
+class ScriptedFiles(ScriptedSession):
+    """A session for one job, whose files are downloaded at once."""
+
+    def download_result_file(
+        self, job_id: str, path: str, destination: str | None = None, *, progress: Any = None
+    ) -> str:
+        self.asked.append(f"file {path}")
+        progress(1, 0)
+        return f"{destination}/{path}"
+
+
+def list_results() -> Results:
+    """Return the result of a job as its monitor reads it at the end."""
+    files = (
+        ResultFile("workspace/models/server.npy", 5_000_000, "model"),
+        ResultFile("workspace/log.txt", 30_000, "log"),
+        ResultFile("workspace/notes/thresholds.json", 46, "output"),
+    )
+    bins = tuple(Bin(5.0 * b, 5.0 * b + 5, _count(b - 10)) for b in range(20))
+    return Results(files=files, statistics=Statistics(histograms=(Histogram("age", "Global", "train", bins),)))

@@ -118,3 +118,35 @@ def test_hostile_result_stays_text(bench: NotebookPage) -> None:
     assert view.evaluate("view => view.scrollWidth <= view.clientWidth + 1")
     assert "\u202e" not in view.inner_text()
     assert bench.page.evaluate("() => window.pwned") == 0
+
+
+JOB = """
+from flare_widgets.views.display import show_job
+from scripted import ScriptedWatch
+from scripted_results import ScriptedFiles, list_results
+watch, session = ScriptedWatch(), ScriptedFiles()
+view = show_job(watch, session, folder="results")
+"""
+
+
+def test_ended_job_has_its_result(bench: NotebookPage, pictures: Path | None) -> None:
+    bench.fill(JOB)
+    bench.run(0)
+    view = bench.outputs(0).locator(".flw-job.flw-live")
+    expect(view).to_be_visible()
+    section = view.get_by_role("button", name="Result (")
+    expect(section).to_be_hidden()
+    bench.run_code("watch.say('RUNNING'); watch.say('FINISHED:COMPLETED', results=list_results())")
+    expect(section).to_have_text("▸Result (1 model, 3 files, 5.0 MB)")
+    section.click()
+    view.get_by_role("button", name="models/").click()
+    expect(view.get_by_role("img", name="age, all sites: 0 to 100")).to_be_visible()
+    file = view.locator(".flw-file").filter(has_text="server.npy")
+    file.get_by_role("button", name="Download").click()
+    # The model's own button says the same.
+    words = "downloaded to results/hello-numpy-76b8d043-parts/workspace/models/server.npy"
+    expect(view.locator(".flw-action-line").filter(has_text=words)).to_have_count(2)
+    bench.run_code("assert 'file workspace/models/server.npy' in session.asked")
+    wait_until_it_fits(view)
+    assert serious(view) == []
+    bench.screenshot(view, pictures and pictures / "result-of-job.png")
