@@ -14,6 +14,16 @@ from recording import RecordingComm, record, record_renewals
 from servers import FlareServer
 
 from flare_widgets.api import Session, connect
+from flare_widgets.federation import registry
+
+
+@pytest.fixture(autouse=True)
+def own_federations_only(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Hide the federations that run on this machine besides: no test of this folder may attach to one, or end it."""
+    list_running, own = registry.list_running, tmp_path_factory.getbasetemp()
+    monkeypatch.setattr(
+        registry, "list_running", lambda: [(said, up) for said, up in list_running() if up.folder.is_relative_to(own)]
+    )
 
 
 @pytest.fixture
