@@ -144,7 +144,7 @@ def _snapshot_of(run: JobSnapshot | HasSnapshot) -> JobSnapshot:
 
 def _parameters_of(run: Any) -> Mapping[str, Any]:
     config = getattr(run, "config", None)
-    found = getattr(run, "arguments", None) if config is None else config.arguments
+    found = getattr(run, "parameters", None) if config is None else config.arguments
     return found if isinstance(found, Mapping) else {}
 
 
