@@ -14,6 +14,7 @@ from ...monitoring.diagnosis import Failure
 from ...monitoring.diagnosis.phrasing import describe_place
 from ...monitoring.job.format import (
     GROUP_LABELS,
+    expects_live_metrics,
     finished_share,
     missing_notes,
     progress_text,
@@ -143,6 +144,8 @@ class JobViewModel:
         The data that FLARE does not tell, a sentence each.
     live_metrics
         A sentence on which metrics are live, and which come with the result; empty if there is no need.
+    expects_metrics
+        True if a chart will be drawn while the job runs, so that there is room for it from the beginning.
     details
         Collapsible details.
     """
@@ -173,6 +176,7 @@ class JobViewModel:
     missing_notes: tuple[str, ...]
     untold_notes: tuple[str, ...]
     live_metrics: str
+    expects_metrics: bool
     details: tuple[Detail, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -228,6 +232,7 @@ def build_view_model(snapshot: JobSnapshot, now: float, limits: MatrixLimits = L
         missing_notes=tuple(missing_notes(snapshot, now)),
         untold_notes=tuple(untold_notes(snapshot)),
         live_metrics=describe_live_metrics(snapshot),
+        expects_metrics=expects_live_metrics(snapshot),
         details=tuple(_build_details(snapshot)),
     )
 

@@ -160,7 +160,7 @@ export function createJobView({ kernelNow, browserNow, send, openSections }: Job
     notes.draw(job.missingNotes);
     footnotes.draw(job.untoldNotes);
     sites.draw(job.sites, job.noSites);
-    metrics.draw(next.metrics, next.hiddenMetrics, job.liveMetrics);
+    metrics.draw(next.metrics, next.hiddenMetrics, job.liveMetrics, job.expectsMetrics);
     tables.draw(next.tables);
     result.draw(next.result, next.fileActions);
     events.draw(next.events, kernelNow());

@@ -1,7 +1,7 @@
 /** The metrics section: a chart of each metric side by side, or a text while there are too few values for a line. */
 import { type Chart, createChart } from "../../core/chart";
 import { createCollapsible } from "../../core/collapsible";
-import { h, setText, setVisible } from "../../core/dom";
+import { h, setText, setVisible, whenChanged } from "../../core/dom";
 import { createLinePicks, type LinePicks } from "../../core/line-picks";
 import { smooth } from "../../core/smoothing";
 import type { Metric } from "../metrics";
@@ -13,8 +13,9 @@ export interface MetricCharts {
    *
    * @param hidden the metrics that are not in the list, in words
    * @param live a sentence on which metrics are live
+   * @param isExpected if charts will be drawn: then they have their room before they have values, and nothing jumps
    */
-  draw(metrics: readonly Metric[], hidden?: string, live?: string): void;
+  draw(metrics: readonly Metric[], hidden?: string, live?: string, isExpected?: boolean): void;
   dispose(): void;
 }
 
@@ -53,7 +54,11 @@ export function createMetricCharts(openSections: Map<string, boolean>): MetricCh
   const tools = h("div", { class: "flw-metric-tools" }, smoothingLabel, logScaleLabel, more);
   const grid = h("div", { class: "flw-metric-grid" });
   const rest = h("p", { class: "flw-more" });
+  const room = h("p", { class: "flw-metric-room" }, "No value yet");
   const liveNote = h("p", { class: "flw-metric-note flw-live-metrics" });
+  const markExpected = whenChanged((isExpected: boolean) => {
+    section.element.classList.toggle("flw-metrics-expected", isExpected);
+  });
   const picks = createLinePicks(openSections, redraw);
   const section = createCollapsible(SECTION, openSections, redraw);
 
@@ -79,7 +84,7 @@ export function createMetricCharts(openSections: Map<string, boolean>): MetricCh
     }
     if (latest === drawn) return;
     drawn = latest;
-    if (grid.parentElement !== section.body) section.body.replaceChildren(tools, grid, rest, liveNote);
+    if (grid.parentElement !== section.body) section.body.replaceChildren(tools, room, grid, rest, liveNote);
     drawTools();
     const isAll = openSections.get(ALL_METRICS) === true;
     const metrics = isAll ? latest : latest.slice(0, MAX_OPEN_CHARTS);
@@ -135,13 +140,15 @@ export function createMetricCharts(openSections: Map<string, boolean>): MetricCh
 
   return {
     element: section.element,
-    draw(next, hidden = "", live = "") {
+    draw(next, hidden = "", live = "", isExpected = false) {
       latest = next;
+      markExpected(isExpected);
+      setVisible(room, isExpected && next.length === 0);
       setText(rest, hidden);
       setVisible(rest, hidden !== "");
       setText(liveNote, live);
       setVisible(liveNote, live !== "");
-      setVisible(section.element, next.length > 0 || live !== "");
+      setVisible(section.element, next.length > 0 || live !== "" || isExpected);
       drawAll();
     },
     dispose: close,
@@ -159,7 +166,8 @@ function createMetricPart(picks: LinePicks, isOnly: boolean): MetricPart {
   let chart: Chart | undefined;
   let before = "";
   const name = h("div", { class: "flw-metric-name" });
-  const place = h("div", {});
+  const place = h("div", { class: "flw-metric-place" });
+  place.style.setProperty("--flw-chart-height", `${isOnly ? HEIGHT_PX : SMALL_HEIGHT_PX}px`);
   const text = h("p", { class: "flw-metric-text" });
   const note = h("p", { class: "flw-metric-note" });
   const element = h("div", { class: "flw-metric" }, name, place, text, note);
