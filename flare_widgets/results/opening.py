@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -43,7 +43,7 @@ class ReadableResults(ResultSession, FileSession, Protocol):
         job_id: str,
         wanted: Callable[[str, int], bool],
         *,
-        archives: Collection[str] = ("workspace",),
+        archives: Sequence[str] = ("workspace",),
         timeout: float = 20.0,
     ) -> ResultFiles:
         """See :meth:`.Session.read_result_files`."""

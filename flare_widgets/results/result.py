@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from .. import bounds
-from ..config_files import SUFFIXES, ConfigFileError, parse_config, resolve_variables
 from ..errors import InputError
 from ..formatting.text import sanitize
 from ..local_files import expand_path, translate_os_errors
@@ -25,7 +24,6 @@ from ..monitoring.results.files import RUN_FOLDER, ResultFile, Selection, list_f
 from ..monitoring.results.job_result import JobResult, parse_job_result
 from ..monitoring.results.statistics import Statistics, find_statistics_path
 from ..monitoring.results.values import parse_json
-from ..script_arguments import find_script_arguments
 from .folder import list_paths, read_folder, read_listing
 from .models import Model, describe_missing_model, describe_model
 
@@ -157,7 +155,7 @@ class Result:
     @functools.cached_property
     def scalars(self) -> list[MetricRecord]:
         """TensorBoard's metrics by step, one record a value."""
-        return list_step_metrics(self._content.scalars)
+        return list_step_metrics(self.snapshot, self._content.scalars)
 
     @property
     def cross_site(self) -> tuple[Evaluation, ...]:
@@ -229,7 +227,7 @@ class Result:
         key = snapshot.key_metric
         return JobConfig(
             sum(totals) if totals else None,
-            MappingProxyType(self._read_arguments()),
+            MappingProxyType({argument.name: argument.value for argument in snapshot.arguments}),
             "" if key is None else key.name,
             key is not None and key.mode == "min",
         )
@@ -282,24 +280,3 @@ class Result:
     def _paths_of(self, kind: str) -> dict[str, Path]:
         here = (name for name in self._names_of(kind) if name not in self._missing)
         return {name.removeprefix(RUN_FOLDER): self.path / name for name in here}
-
-    def _read_arguments(self) -> dict[str, str]:
-        """Return the arguments of the first script in the sites' configurations, as they were submitted."""
-        names = [
-            name
-            for name in self._sizes.keys() - self._missing
-            if name.rpartition("/")[2].startswith("config_fed_client.")
-        ]
-        for name in sorted(names):
-            suffix = "." + name.rpartition(".")[2]
-            if suffix not in SUFFIXES or self._sizes[name] > bounds.MAX_FILE_BYTES:
-                continue
-            with translate_os_errors(f"{self.path / name} cannot be read"):
-                text = (self.path / name).read_text("utf-8", "replace")
-            try:
-                arguments = find_script_arguments(resolve_variables(parse_config(text, suffix)))
-            except ConfigFileError:
-                continue
-            if arguments:
-                return arguments
-        return {}

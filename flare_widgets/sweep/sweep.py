@@ -16,7 +16,8 @@ from ..formatting.table import MAX_ROWS, ShownAsTable, Table
 from ..formatting.text import SHORT_ID, sanitize
 from ..local_files import absolute_path, scratch_folder
 from ..monitoring import JobSnapshot, Monitor, Watch
-from .variants import Grid, combine, describe_parameters, digest_folder, write_variant
+from ..script_arguments import describe_arguments
+from .variants import Grid, combine, digest_folder, write_variant
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -275,7 +276,7 @@ class Sweep(ShownAsTable):
             self._changed.wait(_WAKE_INTERVAL_S)
 
     def _submit(self, job: SweepJob) -> None:
-        words = describe_parameters(job.parameters)
+        words = describe_arguments(job.parameters)
         # The same job again is the same submission to the server: so a sweep is resumed, and no job is doubled.
         token = hashlib.sha256(f"{self.name}\\0{words}\\0{self._digest}".encode()).hexdigest()
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import functools
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -17,6 +17,7 @@ from ..commands import Command
 from ..dual import dual_method
 from ..job_list import JobList, JobRow
 from ..job_status import has_ended
+from ..listed_jobs import ListedJobs
 from .core import SessionCore, transfer_method
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class JobMethods(SessionCore, Generic[J]):
         reverse: bool = False,
         submit_token: str | None = None,
         **kwargs: Any,
-    ) -> list[dict[str, Any]]:
+    ) -> ListedJobs:
         """Return the jobs of the session's study.
 
         Parameters
@@ -133,12 +134,14 @@ class JobMethods(SessionCore, Generic[J]):
         Returns
         -------
         list of dict
-            ``job_id, job_name, status, submit_time, duration, study``, as text.
+            ``job_id, job_name, status, submit_time, duration, study``, as text. Its ``records()`` and ``to_frame()``
+            are flat, with times as datetimes.
         """
         filters = commands.resolve_aliases(limit, id_prefix, name_prefix, kwargs)
-        return await self._run_command(
+        jobs = await self._run_command(
             commands.list_jobs(detailed=detailed, reverse=reverse, submit_token=submit_token, **filters)
         )
+        return ListedJobs(jobs)
 
     @dual_method
     async def get_job_meta(self, job_id: str) -> dict[str, Any]:
@@ -264,7 +267,7 @@ class JobMethods(SessionCore, Generic[J]):
         job_id: str,
         wanted: Callable[[str, int], bool],
         *,
-        archives: Collection[str] = ("workspace",),
+        archives: Sequence[str] = ("workspace",),
         timeout: float = 20.0,
     ) -> ResultFiles:
         """Read the small files of a finished job's result, and nothing else of it, into memory.
@@ -280,7 +283,7 @@ class JobMethods(SessionCore, Generic[J]):
             folder that :meth:`download_job_result` makes (``workspace/log.json``). Of ``meta.json`` the size is not
             known: 0.
         archives
-            The folders to look into: ``workspace``, ``job``.
+            The folders to look into, in this order: ``workspace``, ``job``.
         timeout
             Seconds; files that arrive later are missing.
 
@@ -444,7 +447,7 @@ def read_result_files(
     sender: CommandSender,
     command: Command[list[RemoteFile]],
     wanted: Callable[[str, int], bool],
-    archives: Collection[str],
+    archives: Sequence[str],
     timeout: float,
 ) -> ResultFiles:
     """Read small files that a server offers; see :meth:`.Session.read_result_files`."""

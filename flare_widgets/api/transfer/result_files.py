@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -55,7 +55,7 @@ class ResultFiles:
 def read_files(
     offer: Offer,
     wanted: Wanted,
-    archives: Collection[str],
+    archives: Sequence[str],
     timeout: float,
     renew_offer: Callable[[], Offer] | None = None,
 ) -> ResultFiles:
@@ -69,7 +69,7 @@ def read_files(
         Decides by path and size which files are read. The size of a file that is in no archive is not known before it
         is read: 0.
     archives
-        The archives to look into, such as ``workspace``; paths in an archive begin with its name.
+        The archives to look into, in this order, such as ``workspace``; paths in an archive begin with its name.
     timeout
         Seconds; files that arrive later are missing.
     renew_offer
@@ -190,10 +190,14 @@ class _Reading:
         self._transferred = self._request_count = 0
         self._finished: set[str] = set()
 
-    def run(self, archives: Collection[str]) -> None:
+    def run(self, archives: Sequence[str]) -> None:
         """Read all of them; errors as in :func:`read_files`."""
         # The archives last: each is left half-read.
-        names = sorted(map(unpack.check_file_name, self._remote.names), key=lambda name: (name.endswith(".zip"), name))
+        order = {f"{name}.zip": place for place, name in enumerate(archives)}
+        names = sorted(
+            map(unpack.check_file_name, self._remote.names),
+            key=lambda name: (name.endswith(".zip"), order.get(name, -1), name),
+        )
         try:
             for name in names:
                 stem, dot, suffix = name.rpartition(".")

@@ -10,6 +10,7 @@ from IPython.core.error import UsageError
 from ...formatting.text import sanitize
 from ...local_files import expand_path, shorten_path
 from ...monitoring import JobSnapshot
+from ...monitoring.job.records import flatten
 from ...options import JOB, option
 from ...results.exports import DEFAULT_EXPERIMENT, to_mlflow, to_tensorboard
 from ...results.opening import fetch_result, make_fetch
@@ -166,6 +167,6 @@ def _show(state: MagicsState, result: ResultView) -> ResultView:
 
 def _list_metrics(snapshot: JobSnapshot) -> list[dict[str, Any]]:
     return [
-        {"job": snapshot.name or snapshot.job_id, "job_id": snapshot.job_id, **record._asdict()}
-        for record in snapshot.records()
+        {"job": snapshot.name or snapshot.job_id, "job_id": snapshot.job_id, **record}
+        for record in flatten(snapshot, snapshot.records())
     ]

@@ -24,6 +24,7 @@ from ...monitoring.job.model import Workflow
 from ...monitoring.job.snapshot import JobSnapshot
 from ...monitoring.job.trouble import live_troubles, status_text
 from ...monitoring.logs.viewer import SERVER
+from ...script_arguments import describe_arguments
 from ..core.hints import explain_next_step
 from .matrix import LIVE_LIMITS, Matrix, MatrixLimits, build_matrix
 from .metrics import describe_live_metrics
@@ -334,6 +335,9 @@ def _build_details(snapshot: JobSnapshot) -> Iterator[Detail]:
         more = len(snapshot.workflows) - len(names)
         text = ", ".join(names) + (f" and {more} more" if more else "")
         yield Detail("workflow" if len(snapshot.workflows) == 1 else "workflows", live(text))
+    if snapshot.arguments:
+        found = describe_arguments({argument.name: argument.value for argument in snapshot.arguments})
+        yield Detail("arguments", live(sanitize(found, _MAX_SENTENCE_CHARS)))
     elapsed = snapshot.duration
     if elapsed is not None:
         yield Detail("run time", live(format_duration(elapsed)))
