@@ -30,7 +30,7 @@ def test_everything_in_a_result_is_shown(result: Result) -> None:
     html = ResultView(result.path)._repr_html_()
     for words in (
         "scatter-and-gather",
-        "rate = 0.5, batch = 16",
+        "batch = 16, fast = true, low = -1, rate = 0.5",
         "models/server.npy",
         "2 × 3 float64",
         "numpy.load(",
@@ -116,7 +116,7 @@ def test_live_view_has_what_the_result_has(result: Result) -> None:
     view = LiveResultView(result)
     sent = json.loads(json.dumps(view.get_state()["contents"]))
     assert [model["name"] for model in sent["models"]] == [model.name for model in result.models]
-    assert sent["arguments"] == ["rate = 0.5", "batch = 16", "low = -1", "fast = true"]
+    assert sent["arguments"] == ["batch = 16", "fast = true", "low = -1", "rate = 0.5"]
     assert {folder["name"] for folder in sent["tree"]["folders"]} >= {"models", "tb_events"}
     assert sent["histograms"][0]["histograms"][0]["label"] == "all sites"
     assert view.evaluation[0]["rows"][0]["shades"]
