@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import traitlets
@@ -18,7 +17,6 @@ from ..job.tables import build_evaluation_tables, build_site_statistics, build_s
 from .actions import FileActions
 from .view_model import build_file_groups, build_histograms, build_model_rows, read_outputs, result_to_json
 
-_STATIC = Path(__file__).parents[1] / "static"
 _MAX_TEXT_CHARS = 300
 
 
@@ -66,8 +64,7 @@ class LiveResultView(LiveView):
         The downloads of files that are not on this machine: see :meth:`.FileActions.asked_to_json`.
     """
 
-    _esm = _STATIC / "results.js"
-    _css = _STATIC / "results.css"
+    bundle = "results"
 
     heading = traitlets.Dict().tag(sync=True)
     contents = traitlets.Dict().tag(sync=True)

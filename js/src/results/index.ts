@@ -39,11 +39,11 @@ function readHeading(value: unknown): Heading {
 export default function resultsWidget() {
   const openSections = new Map<string, boolean>();
 
-  function render({ model, el }: RenderContext): () => void {
+  function render(context: RenderContext): () => void {
+    const { model, el } = context;
     const traits = new TypedModel(model, READERS);
     const view = createResultView({ browserNow, send: (message) => traits.send(message), openSections });
-    const kernel = watchKernel(model, {
-      el,
+    const kernel = watchKernel(context, {
       onChange: () => view.draw(state()),
       isAtRest: () => true,
     });
