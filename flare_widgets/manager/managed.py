@@ -112,8 +112,9 @@ class ManagedSession:
         if "*" not in word:
             return [self.find_job_id(word)]
         pattern = re.compile(".*".join(map(re.escape, word.split("*"))), re.DOTALL)
+        prefix = word.partition("*")[0]
         # A prefix of the server's has no white space.
-        listed = self.session.list_jobs(name_prefix=re.split(r"[\s*]", word)[0] or None)
+        listed = self.session.list_jobs(name_prefix=None if any(map(str.isspace, prefix)) else prefix or None)
         ids = [str(job["job_id"]) for job in listed if pattern.fullmatch(str(job.get("job_name") or ""))]
         if not ids:
             raise JobNotFound(f"no job of the study {self.session.study} has a name like {sanitize(word)!r}")

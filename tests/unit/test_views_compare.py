@@ -24,7 +24,7 @@ from flare_widgets.monitoring.job.model import (
     Workflow,
 )
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
-from flare_widgets.views.compare.charts import MAX_PLAIN_JOBS, build_metrics, build_parallel
+from flare_widgets.views.compare.charts import MAX_PLAIN_JOBS, Parallel, build_metrics, build_parallel
 from flare_widgets.views.compare.view import CompareText, CompareView, compare, comparison_html, comparison_text
 from flare_widgets.views.compare.view_model import build_columns, compare_snapshots
 from flare_widgets.views.core.html import MAX_FORM_BYTES
@@ -161,13 +161,19 @@ def test_best_jobs_have_lines_and_others_a_range():
     assert metric.note == "Best: train rate=30; higher is better"
 
 
+def parallel_of(*rates) -> Parallel:
+    found = build_parallel(compare_snapshots(swept(*rates), NOW))
+    assert found is not None
+    return found
+
+
 def test_parallel_coordinates_place_jobs_on_axes():
-    parallel = build_parallel(compare_snapshots(swept("0.01", "1", "0.1"), NOW))
+    parallel = parallel_of("0.01", "1", "0.1")
     assert [axis.name for axis in parallel.axes] == ["rate", "accuracy"]
     assert parallel.axes[0].ticks == ((0.0, "0.01"), (0.5, "0.1"), (1.0, "1"))  # logarithmic
     assert parallel.lines == ((0.0, 0.0), (1.0, 0.5), (0.5, 1.0))
     assert parallel.merits == (0.0, 0.5, 1.0)
-    names = build_parallel(compare_snapshots(swept("small", "big", "7"), NOW))
+    names = parallel_of("small", "big", "7")
     assert [label for _, label in names.axes[0].ticks] == ["7", "big", "small"]
 
 
@@ -182,7 +188,7 @@ def test_parallel_coordinates_need_arguments_and_metrics():
     "values", [("1", "1e308", "-1e308"), ("0", "-0", "nan"), ("1e-320", "1", "2"), ("9" * 200, "1", "")]
 )
 def test_parallel_coordinates_of_extreme_values(values):
-    parallel = build_parallel(compare_snapshots(swept(*values), NOW))
+    parallel = parallel_of(*values)
     places = [at for line in parallel.lines for at in line if at is not None]
     assert all(0 <= at <= 1 for at in places)
     assert "parallel" in comparison_html(compare_snapshots(swept(*values), NOW), NOW)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ...errors import FlareError, InternalError, JobNotFound
+from ...errors import FlareError, InputError, InternalError, JobNotFound
 from ...local_files import absolute_path
 from .. import commands, transfer
 from ..command_sender import CommandSender
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 J = TypeVar("J", bound=JobRow)
 
+_RESULT_FOLDERS = ("workspace", "job")
 _JOB_ID_LENGTH = 36  # of a UUID
 _MAX_NAMES_SHOWN = 5
 _MAX_ABORTS = 4  # of a job that waits
@@ -300,6 +301,56 @@ class JobMethods(SessionCore, Generic[J]):
             The connection was lost for longer than some seconds.
         """
         return read_result_files(self._sender, commands.download_job(job_id), wanted, archives, timeout)
+
+    @transfer_method
+    def download_result_file(
+        self,
+        job_id: str,
+        path: str,
+        destination: str | None = None,
+        *,
+        progress: ProgressCallback | None = None,
+    ) -> str:
+        """Download one file of a finished job's result, and nothing else of it, however large the rest is.
+
+        Parameters
+        ----------
+        job_id
+            The job.
+        path
+            The file, as in the folder that :meth:`download_job_result` makes: ``workspace/models/server.npy``.
+        destination
+            The folder to put it into, below the folders of its path; `download_dir` when not given.
+        progress
+            As of :meth:`download_job_result`.
+
+        Returns
+        -------
+        str
+            The file. One that is there already is replaced.
+
+        Raises
+        ------
+        InputError
+            There is no such file in the result.
+        JobNotDone
+            The job is running.
+        InternalError
+            The server's archive cannot be read in part: download the whole result.
+        NoConnection, TransferCancelled, DiskFull
+            As of :meth:`download_job_result`; nothing is kept.
+        """
+        if transfer.unpack.is_unsafe_path(path) or path.partition("/")[0] not in _RESULT_FOLDERS:
+            raise InputError(
+                f"{path!r} is not the path of a file in a result",
+                next_step=f"Pass its path as in a downloaded result, which begins with {' or '.join(_RESULT_FOLDERS)}",
+            )
+        target = (absolute_path(destination) if destination else self.kit.download_dir) / path
+        command = commands.download_job(job_id)
+        with command.error_context(self.kit.address):
+            request = functools.partial(request_offer, self._sender, command)
+            transfer.result_files.save_file(request(), path, target, progress, request)
+        return str(target)
 
     @dual_method
     async def list_job_components(self, job_id: str) -> list[str]:

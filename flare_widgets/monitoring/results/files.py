@@ -40,7 +40,7 @@ JOB_FOLDER = "job/"
 SERVER_CONFIG = f"{RUN_FOLDER}app_server/config/config_fed_server"
 """Path of the server's configuration, without its suffix."""
 
-_SITES_CONFIG = re.compile(r"(?:workspace|job)/(?:.*/)?config/config_fed_client\.[a-z]{3,5}")
+_SITES_CONFIG = re.compile(r"\A(?:workspace|job)/(?:.*/)?config/config_fed_client\.[a-z]{3,5}")
 
 METRICS_SUMMARY = "metrics/metrics_summary.json"
 """Path in the run folder of the summary of FLARE's record of metrics."""

@@ -11,6 +11,7 @@
  * The element must be inside a view (`.flw-live`) whose style sheet imports chart-base.css and chart.css.
  */
 import uPlot from "uplot";
+import { createChartExport } from "./chart-export";
 import { h, setText, setVisible } from "./dom";
 import { createLinePicks, type LinePicks } from "./line-picks";
 import { formatValue } from "./numbers";
@@ -28,6 +29,8 @@ export interface ChartLine {
    * that only other lines have does not.
    */
   readonly points: readonly (readonly [x: number, y: number])[];
+  /** The values behind the points, if these are smoothed: for whoever saves them. */
+  readonly values?: readonly (readonly [x: number, y: number])[];
   /** Draw the line thick, as the one that the others are compared with. */
   readonly isBold?: boolean;
   /** Leave the line out until the reader picks it in the legend. */
@@ -110,9 +113,15 @@ export function createChart({ height = 190, picks: sharedPicks }: ChartOptions =
     h("span", { class: `flw-series-${number}` }),
   );
   const samples = h("span", { class: "flw-colour-samples", "aria-hidden": "true" }, ...colourSamples);
+  const saves = createChartExport({
+    getData: () => data,
+    getCanvas: () => plot.querySelector("canvas"),
+    colourOf: (index) => (shown[index] ? colour(index) : ""),
+    getElement: () => element,
+  });
   const showAll = h("button", { class: "flw-link flw-show-all", type: "button" });
   setVisible(showAll, false);
-  const foot = h("div", { class: "flw-chart-foot" }, note, showAll);
+  const foot = h("div", { class: "flw-chart-foot" }, note, showAll, saves);
   const element = h("div", { class: "flw-chart" }, plot, legend, foot, samples);
   const picks = sharedPicks ?? createLinePicks(new Map(), redraw);
 

@@ -181,7 +181,7 @@ describe("metrics", () => {
     const { part, one } = open(hostile(1), hostile(2));
     expect(one("img")).toBeNull();
     expect(part.element.textContent).not.toMatch(/[\u001b\u202e\u0000]/u);
-    expect(part.element.outerHTML.length).toBeLessThan(8000);
+    expect(part.element.outerHTML.length).toBeLessThan(9000);
   });
 
   it.each([
