@@ -59,6 +59,23 @@ def describe_parameters(parameters: Mapping[str, str]) -> str:
     return " ".join(f"{name}={value}" for name, value in parameters.items())
 
 
+def copy_job(folder: Path, into: Path) -> Path:
+    """Copy a job folder into another folder, and return the copy.
+
+    Raises
+    ------
+    InvalidJobDefinition
+        It is no job folder.
+    FileAccessError
+        It cannot be read or written.
+    """
+    target = into / folder.name
+    with translate_os_errors(f"a copy of {folder} cannot be made"):
+        check_job_folder(folder)
+        shutil.copytree(folder, target)
+    return target
+
+
 def digest_folder(folder: Path) -> str:
     """Return a digest of the content of a job folder, by which a changed job is another one.
 
@@ -101,9 +118,8 @@ def write_variant(folder: Path, parameters: Mapping[str, str], name: str, into: 
     InvalidArgumentError
         A value cannot be passed as an argument.
     """
-    target = into / folder.name
+    target = copy_job(folder, into)
     with translate_os_errors(f"a copy of {folder} cannot be written"):
-        shutil.copytree(folder, target)
         scripts = sum(
             _set_arguments(path, parameters)
             for path in sorted(target.rglob("config_fed_client.*"))

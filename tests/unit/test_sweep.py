@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from waiting import wait_until
 
-from flare_widgets.errors import InvalidArgumentError, InvalidJobDefinition
-from flare_widgets.monitoring import JobSnapshot
+from flare_widgets.errors import InvalidArgumentError, InvalidJobDefinition, JobTimeout
+from flare_widgets.monitoring import JobSnapshot, Monitor
 from flare_widgets.script_arguments import set_script_arguments
-from flare_widgets.sweep import SweepJob
+from flare_widgets.sweep import Sweep, SweepJob
 from flare_widgets.sweep.variants import combine, describe_parameters, digest_folder, write_variant
 
 CLIENT = {
@@ -96,3 +99,52 @@ def test_job_is_waited_for_as_long_as_it_is_watched(status: str, has_watch_ended
     watch: Any = SimpleNamespace(snapshot=JobSnapshot("x", status=status), done=has_watch_ended)
     job = SweepJob({"rate": "1"}, "x", _watch=watch)
     assert (job.is_done, job.status) == told
+
+
+class FakeSession:
+    """A session whose jobs run until they are ended."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.may_submit = threading.Event()
+
+    def submit_job(self, folder: str, token: str) -> str:
+        assert token
+        assert self.may_submit.wait(10)
+        self.names.append(json.loads((Path(folder) / "meta.json").read_text())["name"])
+        return f"id-{len(self.names)}"
+
+
+class FakeMonitor(Monitor):
+    """A monitor of jobs that are completed, and whose results are still being fetched."""
+
+    def __init__(self, session: Any) -> None:
+        self.session = session
+        self.watches: list[Any] = []
+
+    def watch(self, job_id: str, *_: Any, **__: Any) -> Any:
+        snapshot = JobSnapshot(job_id, status="FINISHED:COMPLETED")
+        self.watches.append(SimpleNamespace(snapshot=snapshot, done=False, subscribe=lambda _: None))
+        return self.watches[-1]
+
+
+def test_sweep_outlives_its_job_folder(tmp_path: Path) -> None:
+    job, session = write_job(tmp_path, json.dumps(CLIENT)), FakeSession()
+    found = Sweep.start(FakeMonitor(session), job, {"rate": [1, 2]})
+    shutil.rmtree(job)  # as the folder that a cell's job was made in
+    session.may_submit.set()
+    wait_until(lambda: all(each.job_id for each in found))
+    assert session.names == ["job rate=1", "job rate=2"]
+    assert found.job_ids == ["id-1", "id-2"]
+
+
+def test_sweep_ends_when_results_are_known(tmp_path: Path) -> None:
+    session = FakeSession()
+    session.may_submit.set()
+    monitor = FakeMonitor(session)
+    found = Sweep.start(monitor, write_job(tmp_path, json.dumps(CLIENT)), {"rate": [1]})
+    wait_until(lambda: all(job.is_done for job in found))
+    with pytest.raises(JobTimeout):
+        found.wait(0.2)
+    monitor.watches[0].done = True
+    assert found.wait(10).has_ended
