@@ -26,6 +26,7 @@ THREAD_NAME = "flare-sweep"
 
 _WAKE_INTERVAL_S = 1.0
 _RESULTS_TIMEOUT_S = 60.0
+_MAX_PROBLEMS = 5  # in a table; what fails in one job fails in most
 
 
 @dataclass
@@ -61,6 +62,12 @@ class SweepJob:
     @property
     def _is_fetching(self) -> bool:
         return self._watch is not None and not self._watch.done
+
+    @property
+    def problem(self) -> str:
+        """The reason why it was not submitted, or why it failed, in a sentence; empty if neither, or unknown."""
+        failure = None if self.snapshot is None else self.snapshot.failure
+        return self.error or ("" if failure is None else failure.sentence)
 
     @property
     def status(self) -> str:
@@ -102,7 +109,7 @@ class SweepJob:
             "round": number,
             "duration": None if snapshot is None else snapshot.duration,
             "job_id": self.job_id or None,
-            "error": self.error or None,
+            "problem": self.problem or None,
         }
 
 
@@ -255,8 +262,11 @@ class Sweep(ShownAsTable):
             "job",
         ]
         done = sum(job.is_done for job in self.jobs)
-        errors = dict.fromkeys(job.error for job in self.jobs if job.error)
-        notes = [f"{self.name}: {done} of {len(self.jobs)} jobs done", *(sanitize(error, 500) for error in errors)]
+        problems = list(dict.fromkeys(job.problem for job in self.jobs if job.problem))[:_MAX_PROBLEMS]
+        notes = [
+            f"{self.name}: {done} of {len(self.jobs)} jobs done",
+            *(sanitize(problem, 500) for problem in problems),
+        ]
         return Table(headings, rows[:MAX_ROWS], notes)
 
     # -- the thread

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -136,6 +137,22 @@ def test_sweep_outlives_its_job_folder(tmp_path: Path) -> None:
     wait_until(lambda: all(each.job_id for each in found))
     assert session.names == ["job rate=1", "job rate=2"]
     assert found.job_ids == ["id-1", "id-2"]
+
+
+def test_same_problem_of_several_jobs_is_told_once() -> None:
+    def run_job(failure: Any) -> SweepJob:
+        snapshot: Any = SimpleNamespace(failure=failure, ended=True, status="FINISHED:EXECUTION_EXCEPTION")
+        snapshot.headline_metric = snapshot.duration = None
+        watch: Any = SimpleNamespace(snapshot=snapshot, done=True)
+        return SweepJob({"rate": "1"}, "x", _watch=watch)
+
+    failed = SimpleNamespace(sentence="site-1 failed: ValueError")
+    jobs = [run_job(failed), run_job(failed), run_job(None), SweepJob({"rate": "2"}, error="read-only")]
+    found = Sweep(FakeMonitor(None), Path("job"), [{}], name="x", at_once=1, digest="", files=ExitStack())
+    found.jobs = jobs
+    assert repr(found).count("site-1 failed: ValueError") == 1
+    assert repr(found).count("read-only") == 1
+    assert [row["problem"] for row in found.rows()] == [*["site-1 failed: ValueError"] * 2, None, "read-only"]
 
 
 def test_sweep_ends_when_results_are_known(tmp_path: Path) -> None:
