@@ -157,7 +157,7 @@ PROMISES = {
             ),
         },
         views=1,
-        charts=("error by round (lower is better)",),
+        charts=("error by round",),
     ),
 }
 """By the lesson's name."""
