@@ -119,7 +119,11 @@ class Bench:
     def _run(self, *arguments: str) -> str:
         """Run this Python with arguments in the empty folder, and return the last line it printed."""
         command = [sys.executable, *arguments]
-        done = subprocess.run(command, cwd=self._empty, capture_output=True, text=True, timeout=PATIENCE)
+        # Bytecode is kept, as it is for every installed package, whatever this process was told.
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        done = subprocess.run(
+            command, cwd=self._empty, env=environment, capture_output=True, text=True, timeout=PATIENCE
+        )
         if done.returncode:
             raise SystemExit(f"python {' '.join(arguments)} failed:\n{done.stderr[-3000:]}")
         return (done.stdout.splitlines() or [""])[-1]

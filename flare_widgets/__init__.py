@@ -83,6 +83,9 @@ def _import_from(module: str, name: str) -> Any:
 
 hooks.check_kit = lambda *args: _import_from("api.kit_check", "check_kit")(*args)
 hooks.watch_job = lambda *args: _import_from("monitoring.console", "watch_job")(*args)
+hooks.read_snapshot = lambda *args: _import_from("monitoring.console", "read_snapshot")(*args)
+hooks.open_result = lambda *args, **kwargs: _import_from("results.opening", "open_result")(*args, **kwargs)
+hooks.write_report = lambda *args: _import_from("views.report", "write_report")(*args)
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

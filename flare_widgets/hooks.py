@@ -15,5 +15,14 @@ check_kit: Callable[..., Any]
 watch_job: Callable[..., Any]
 """The function :func:`flare_widgets.monitoring.console.watch_job`."""
 
+read_snapshot: Callable[..., Any]
+"""The function :func:`flare_widgets.monitoring.console.read_snapshot`."""
+
+open_result: Callable[..., Any]
+"""The function :func:`flare_widgets.results.opening.open_result`."""
+
+write_report: Callable[..., Any]
+"""The function :func:`flare_widgets.views.report.write_report`."""
+
 get_notebook_host: Callable[[], Any] | None = None
 """Returns the :class:`.NotebookHost` of ``%flare``; None while it is not loaded."""

@@ -8,9 +8,9 @@ import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-const views = ["compare", "confirm", "faults", "job", "jobs", "session", "submit", "system"];
+const views = ["compare", "confirm", "faults", "job", "jobs", "results", "session", "submit", "system"];
 /** Views that have a static form only. */
-const staticViews = ["kit", "results"];
+const staticViews = ["kit"];
 const OUTPUT = new URL("../flare_widgets/views/static/", import.meta.url);
 const MANIFEST = "manifest.json";
 

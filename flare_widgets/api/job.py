@@ -338,6 +338,61 @@ class Job(SyncMixin, JobHandle["Job"]):
         """
         return hooks.watch_job(self._session, self._id, timeout, file)
 
+    @trims_traceback
+    def snapshot(self) -> Any:
+        """Return all that is known of the job now, of one that has ended with its result.
+
+        Returns
+        -------
+        JobSnapshot
+            ``status``, ``duration``, ``rounds``, ``metrics``, ``failure``, ``records()``, ``to_frame()``, ...
+
+        Raises
+        ------
+        JobNotFound
+            There is no such job.
+        """
+        return hooks.read_snapshot(self._session, self._id)
+
+    @property
+    def metrics(self) -> Any:
+        """The metrics known so far, one flat record a value; of a job that has ended, those of its result."""
+        return self.snapshot().records()
+
+    @trims_traceback
+    def results(self, folder: str | None = None, *, progress: ProgressCallback | None = None) -> Any:
+        """Return the finished job's result: downloaded unless it is there, of a large one only what tells about it.
+
+        Parameters
+        ----------
+        folder
+            The folder in which to create the one of the result, ``NAME-ID``; ``results`` when not given.
+        progress
+            As of :meth:`download`.
+
+        Returns
+        -------
+        Result
+            ``models``, ``metrics``, ``cross_site``, ``statistics``, ``files``, ...
+
+        Raises
+        ------
+        JobNotDone
+            The job is running.
+        """
+        return hooks.open_result(self._session, self._id, self.name, folder, progress=progress)
+
+    @trims_traceback
+    def report(self, path: str) -> Any:
+        """Write a report on the job as one HTML file, which needs no server and no network, and return its path.
+
+        Parameters
+        ----------
+        path
+            The file, or a folder for it.
+        """
+        return hooks.write_report(path, [self.snapshot()])
+
     def __await__(self) -> Generator[Any, Any, dict[str, Any]]:
         return self.aio.__await__()
 

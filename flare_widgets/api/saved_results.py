@@ -42,6 +42,15 @@ class ResultSession(Protocol):
         """See :meth:`.Session.download_job_result`."""
 
 
+class FileSession(Protocol):
+    """The part of a session that downloads single files of results."""
+
+    def download_result_file(
+        self, job_id: str, path: str, destination: str | None = None, *, progress: ProgressCallback | None = None
+    ) -> str:
+        """See :meth:`.Session.download_result_file`."""
+
+
 @dataclass(frozen=True)
 class SavedResult:
     """A result on this machine.
@@ -104,6 +113,45 @@ def save_components(
         As of :func:`save_result`.
     """
     return _save(f"{make_folder_name(job_id, job_name)}-components", parent, Path.is_dir, download)
+
+
+def save_result_file(
+    session: FileSession,
+    job_id: str,
+    job_name: str,
+    path: str,
+    parent: str | Path | None = None,
+    *,
+    progress: ProgressCallback | None = None,
+) -> Path:
+    """Download one file of a job's result, unless it is there, and return it.
+
+    Its folder is named after the job, ``NAME-ID-parts``: the folder of a whole result has a name without ``-parts``.
+
+    Parameters
+    ----------
+    session, job_id, job_name, parent, progress
+        As of :func:`save_result`.
+    path
+        The file, as in a downloaded result: ``workspace/models/server.npy``. Errors are as of
+        :meth:`.Session.download_result_file`.
+    """
+    folder, parts = find_saved_result(job_id, job_name, parent), find_parts_folder(job_id, job_name, parent)
+    for known in (folder, parts):
+        if known is not None and (known / path).is_file():
+            return known / path
+    return Path(session.download_result_file(job_id, path, str(parts), progress=progress))
+
+
+def find_saved_result(job_id: str, job_name: str, parent: str | Path | None = None) -> Path | None:
+    """Return the folder of a whole result on this machine; None if there is none. Arguments as :func:`save_result`."""
+    folder = absolute_path(parent or RESULTS_FOLDER) / make_folder_name(job_id, job_name)
+    return folder if _is_result_of(folder, job_id) else None
+
+
+def find_parts_folder(job_id: str, job_name: str, parent: str | Path | None = None) -> Path:
+    """Return the folder for single files of a result, whether it exists or not. Arguments as :func:`save_result`."""
+    return absolute_path(parent or RESULTS_FOLDER) / f"{make_folder_name(job_id, job_name)}-parts"
 
 
 def make_folder_name(job_id: str, job_name: str) -> str:

@@ -18,6 +18,7 @@ from ..api.transfer.pack import META_FILE
 from ..cell_jobs import CELL_FILE, CELL_MODEL_FILE
 from ..errors import InvalidArgumentError
 from ..local_files import absolute_path, is_file, path_exists, scratch_folder, translate_os_errors
+from ..script_arguments import record_arguments, split_arguments
 from .arguments import format_arguments, to_plain_data
 from .checks import check_code, extract_definitions, guess_framework, list_classes
 from .components import add_live_metrics
@@ -150,11 +151,21 @@ def write_job(
         made, outcome = _run_recipe(specification, "\n" * (first_line - 1) + job.code, folder)
         with translate_os_errors(f"the job cannot be written to {target}"):
             add_live_metrics(made)
+            _record_arguments(made, specification["arguments"])
             target.parent.mkdir(parents=True, exist_ok=True)
             if target.exists():
                 shutil.rmtree(target)
             shutil.move(made, target)
     return WrittenJob(target, framework, tuple(outcome["warnings"]), outcome["follows_suggestions"])
+
+
+def _record_arguments(folder: Path, line: str) -> None:
+    """Record a script's arguments in the meta of a job, where lists of jobs have them."""
+    if not line:
+        return
+    meta = json.loads((folder / META_FILE).read_text(encoding="utf-8"))
+    record_arguments(meta, split_arguments(line))
+    (folder / META_FILE).write_text(json.dumps(meta, indent=2), encoding="utf-8")
 
 
 def _check_job(job: CellJob) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .html import render
@@ -16,6 +16,7 @@ _HEADINGS = {
     "status": "status",
     "submit_time": "submitted",
     "duration": "duration",
+    "arguments": "arguments",
     "study": "study",
     "job_id": "id",
 }
@@ -28,9 +29,11 @@ _HTML = (
 def job_table(jobs: Sequence[Mapping[str, Any]], *notes: str, max_rows: int = MAX_ROWS) -> Table:
     """Return a table of the first jobs, with lines of text below it. The jobs are untrusted."""
     shown = jobs[:max_rows]
+    has_arguments = any(job.get("arguments") for job in shown)
+    headings = {key: heading for key, heading in _HEADINGS.items() if has_arguments or key != "arguments"}
     return Table(
-        list(_HEADINGS.values()),
-        [_format_cells(job) for job in shown],
+        list(headings.values()),
+        [_format_cells(job, headings) for job in shown],
         [*count_omitted(len(jobs), max_rows), *notes],
         [sanitize(str(job.get("job_id") or "")) for job in shown],
     )
@@ -66,8 +69,8 @@ def format_job_html(job_id: str, meta: Mapping[str, Any], seen_at: float | None)
     return render(_HTML, name=name or "job", job_id=sanitize(job_id), status=status, when=when)
 
 
-def _format_cells(job: Mapping[str, Any]) -> list[str]:
-    values = {key: sanitize(str(job.get(key) or ""), 60) for key in _HEADINGS}
+def _format_cells(job: Mapping[str, Any], headings: Iterable[str]) -> list[str]:
+    values = {key: sanitize(str(job.get(key) or ""), 60) for key in headings}
     values["submit_time"] = values["submit_time"].partition(".")[0].replace("T", " ")
     values["duration"] = _format_duration(job.get("duration"))
     values["job_id"] = values["job_id"][:SHORT_ID]

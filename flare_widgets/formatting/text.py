@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from datetime import datetime, timezone
 from typing import Any
 
 SHORT_ID = 8
@@ -16,6 +17,7 @@ _DURATION = re.compile(r"(?:(\d{1,6}) days?, )?(\d{1,2}):(\d{2}):(\d{2})(\.\d{1,
 MAX_DIGITS = 10
 """Maximum number of digits by which values are told apart."""
 
+_FRACTION = re.compile(r"\.\d+")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -134,6 +136,19 @@ def parse_duration(value: Any) -> float | None:
         return None
     days, hours, minutes, secs, fraction = match.groups()
     return int(days or 0) * 86400 + int(hours) * 3600 + int(minutes) * 60 + int(secs) + float(fraction or 0)
+
+
+def parse_iso_time(value: Any) -> float | None:
+    """Parse an ISO time to seconds since the epoch; servers before 2.9 send it without a zone (taken as local)."""
+    if not isinstance(value, str) or not value:
+        return None
+    try:
+        # Python 3.10 supports neither the suffix Z nor fractions of a second with other than 3 or 6 digits.
+        words = _FRACTION.sub(lambda m: f"{m[0]:0<7}"[:7], value.replace("Z", "+00:00"), count=1)
+        when = datetime.fromisoformat(words)
+        return when.astimezone(timezone.utc).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def join_names(names: Iterable[str], limit: int = 4, noun: str = "") -> str:

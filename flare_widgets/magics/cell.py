@@ -322,7 +322,7 @@ def _parse_sweep(texts: list[str], arguments: list[str], variables: Mapping[str,
 def _list_values(name: str, variables: Mapping[str, Any]) -> list[Any]:
     values = to_plain_data(f"the variable {name}", _get_variable("--sweep", name, variables))
     if not isinstance(values, list) or not values:
-        raise InvalidArgumentError(f"--sweep {name}: the variable is no list with values")
+        raise InvalidArgumentError(f"--sweep {name}: the variable is not a list with values")
     return values
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..api.saved_results import save_result
 from ..monitoring import JobSnapshot
 from ..monitoring.job.records import MetricRecord
+from ..results.opening import fetch_result, make_fetch
+from ..views.report import write_report
 from ..views.results.view import ResultView
 from .job_display import wait_for_results, wait_until_ended
+from .prompt import is_interactive
 
 if TYPE_CHECKING:
     from ..api import Job
@@ -76,7 +79,7 @@ class JobId(str):
         return wait_until_ended(self._managed.monitor.watch(str(self)), timeout)
 
     def results(self) -> ResultView:
-        """Download the finished job's result, unless it is there already, and return it.
+        """Return the finished job's result; see ``%flare results``.
 
         Raises
         ------
@@ -85,7 +88,14 @@ class JobId(str):
         """
         session = self._managed.session
         name = str(session.get_job_meta(str(self)).get("name") or "")
-        return ResultView(save_result(session, str(self), name, self._results_folder).folder)
+        folder, _ = fetch_result(session, str(self), name, self._results_folder)
+        result = ResultView(folder, fetch=make_fetch(session, str(self), name, self._results_folder))
+        result.show_live = result.show if is_interactive() else None
+        return result
+
+    def report(self, path: str) -> Path:
+        """Write a report on the job as one HTML file; see :func:`.write_report`."""
+        return write_report(path, [self.snapshot()])
 
     def logs(self, target: str = "server") -> Any:
         """Return the job's logs; see :meth:`.Job.logs`."""

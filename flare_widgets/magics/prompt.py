@@ -74,8 +74,13 @@ def show_cancelled() -> None:
     display({"text/plain": _CANCELLED, "text/html": html}, raw=True)  # type: ignore[no-untyped-call]
 
 
-def _is_interactive(state: MagicsState) -> bool:
-    """Return whether a front end shows views to a person."""
+def is_interactive() -> bool:
+    """Return whether a front end shows cells to a person."""
     kernel = getattr(InteractiveShell.instance(), "kernel", None) if InteractiveShell.initialized() else None
     # Tools that execute a notebook headlessly tell the kernel that no input is possible.
-    return kernel is not None and bool(getattr(kernel, "_allow_stdin", False)) and state.config.views
+    return kernel is not None and bool(getattr(kernel, "_allow_stdin", False))
+
+
+def _is_interactive(state: MagicsState) -> bool:
+    """Return whether a front end shows views to a person."""
+    return state.config.views and is_interactive()

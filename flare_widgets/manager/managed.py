@@ -99,6 +99,27 @@ class ManagedSession:
                 ) from None
             return ids[0]
 
+    def find_job_ids(self, word: str) -> list[str]:
+        """Return the ids of the jobs whose names fit a pattern such as ``train*``, oldest first.
+
+        Any other word names one job, as in :meth:`find_job_id`.
+
+        Raises
+        ------
+        JobNotFound
+            There is no such job.
+        """
+        if "*" not in word:
+            return [self.find_job_id(word)]
+        pattern = re.compile(".*".join(map(re.escape, word.split("*"))), re.DOTALL)
+        prefix = word.partition("*")[0]
+        # A prefix of the server's has no white space.
+        listed = self.session.list_jobs(name_prefix=None if any(map(str.isspace, prefix)) else prefix or None)
+        ids = [str(job["job_id"]) for job in listed if pattern.fullmatch(str(job.get("job_name") or ""))]
+        if not ids:
+            raise JobNotFound(f"no job of the study {self.session.study} has a name like {sanitize(word)!r}")
+        return ids
+
     def _improve_error(self, error: JobNotFound, word: str) -> JobNotFound:
         """Return an error that names the job that was probably meant; the given one if several ids begin like that."""
         jobs = self.session.list_jobs(reverse=True, limit=_MAX_CACHED_JOBS)

@@ -14,13 +14,15 @@ from typing import TextIO
 
 from ..api.job_status import make_timeout_error
 from ..api.session import Session
-from ..errors import InvalidArgumentError, JobTimeout
+from ..errors import InvalidArgumentError, JobTimeout, NoConnection
 from ..formatting.text import display_width, truncate
 from .job.format import describe, job_label, progress_text
 from .job.snapshot import JobSnapshot
 from .job.summary import summarize
 from .monitor import Monitor
 
+_FIRST_UPDATE_TIMEOUT_S = 10.0  # seconds to wait for the first answer about a job
+_FETCH_TIMEOUT_S = 60.0  # seconds to wait for the result of a job that has ended
 _REFRESH_INTERVAL_S = 1.0  # seconds between two redraws without updates, so that the elapsed time advances
 
 
@@ -124,6 +126,26 @@ def watch_job(session: Session, job_id: str, timeout: float = 0.0, file: TextIO 
     line.clear()
     line.echo(summarize(watch.snapshot))
     return watch.snapshot
+
+
+def read_snapshot(session: Session, job_id: str) -> JobSnapshot:
+    """Return all that is known of a job now, of one that has ended with its result; see :meth:`.Job.snapshot`.
+
+    Raises
+    ------
+    NoConnection
+        The server does not answer.
+    """
+    watch = Monitor(session).watch(job_id)
+    try:
+        if not watch.wait_for_first_update(_FIRST_UPDATE_TIMEOUT_S):
+            reason = watch.snapshot.trouble or f"no answer within {_FIRST_UPDATE_TIMEOUT_S:g} s"
+            raise NoConnection(f"nothing is known of the job: {reason}", job_id=job_id, next_step="Try again")
+        if watch.snapshot.ended:
+            watch.wait(_FETCH_TIMEOUT_S)
+        return watch.snapshot
+    finally:
+        watch.stop()
 
 
 def _change_key(snapshot: JobSnapshot) -> tuple[object, ...]:

@@ -45,7 +45,9 @@ def read_stored_config(result: JobResult | None, submitted: tuple[str, str] | No
         config = files.read_config(result.config_text, result.config_suffix)
     if config is None and submitted is not None:
         config = files.read_config(*submitted)
-    return [] if config is None else [*config.updates]
+    sites_configs = () if result is None else result.sites_configs
+    arguments = next(filter(None, (files.read_arguments(*each) for each in sites_configs)), [])
+    return [*arguments, *(() if config is None else config.updates)]
 
 
 def read_stored_log(log: ServerLogParser, parts: Sequence[bytes]) -> list[Update]:

@@ -369,8 +369,10 @@ class Monitor:
         if not self._job_list.watches:
             return
         news = self._job_list.run_once(now, self._paused, self._clock_offset, self._disconnect)
-        seen = (job.snapshot for job in jobs if job.snapshot.status == JobStatus.RUNNING)
-        if self._job_list.update_progress({s.job_id: short_progress(s) for s in seen}) or news:
+        snapshots = [job.snapshot for job in jobs]
+        progress = {s.job_id: short_progress(s) for s in snapshots if s.status == JobStatus.RUNNING}
+        arguments = {s.job_id: tuple((a.name, a.value) for a in s.arguments) for s in snapshots}
+        if self._job_list.update_watched(progress, arguments) or news:
             for watch in list(self._job_list.watches):
                 watch.notify()
 

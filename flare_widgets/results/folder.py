@@ -7,9 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .. import bounds
+from ..api.transfer import unpack
 from ..api.transfer.result_files import ResultFiles
 from ..api.transfer.zip_members import KeptFiles, Wanted
 from ..local_files import translate_os_errors
+from ..monitoring.results.values import parse_json
+
+LISTING = ".files.json"
+"""File in the folder of a part of a result: the sizes of all its files by path."""
 
 
 def list_paths(folder: Path) -> dict[str, int]:
@@ -47,6 +52,22 @@ def read_folder(folder: Path, sizes: dict[str, int], wanted: Wanted) -> ResultFi
             with translate_os_errors(f"{folder / path} cannot be read"), (folder / path).open("rb") as file:
                 kept.keep(path, file.read(size))
     return ResultFiles(kept.files, reason="; ".join(kept.problems))
+
+
+def read_listing(folder: Path) -> dict[str, int]:
+    """Return the sizes of all files of a result of which a folder has a part; empty if it is none."""
+    path = folder / LISTING
+    try:
+        if path.stat().st_size > bounds.MAX_FILE_BYTES:
+            return {}
+        listed = parse_json(path.read_text("utf-8", "replace"))
+    except OSError:
+        return {}
+    return {
+        name: size
+        for name, size in (listed.items() if isinstance(listed, dict) else ())
+        if isinstance(size, int) and not isinstance(size, bool) and size >= 0 and not unpack.is_unsafe_path(name)
+    }
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -75,6 +75,8 @@ class Model:
         Its arrays, for formats that tell them without being loaded.
     details
         Other facts that the format tells, in words: ``30 trees, binary:logistic``.
+    fetch
+        Downloads its file if only a part of the result is on this machine; None if the file is here.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Model:
     round: int | None = None
     arrays: tuple[ArrayInfo, ...] = ()
     details: str = ""
+    fetch: Callable[[], object] | None = field(default=None, compare=False, repr=False)
 
     @property
     def load_line(self) -> str:
@@ -105,7 +108,7 @@ class Model:
         return self.format in _RUNS_CODE
 
     def load(self, *, allow_pickle: bool = False) -> Any:
-        """Load the model into memory.
+        """Load the model into memory; its file is downloaded first if it is not here yet.
 
         Parameters
         ----------
@@ -135,6 +138,8 @@ class Model:
         load = _LOADERS.get(self.format)
         if load is None:
             raise InputError(f"the format of {self.name} is unknown here", next_step=f"Its file is {self.path}")
+        if self.fetch is not None:
+            self.fetch()
         with translate_os_errors(f"{self.path} cannot be read"):
             try:
                 return load(self.path)
@@ -177,6 +182,38 @@ def describe_model(path: Path, name: str, *, best_round: int | None = None, last
         round=best_round if is_best else last_round,
         arrays=read_header(path) if read_header else (),
         details=_describe_xgboost(path) if kind == "xgboost" else "",
+    )
+
+
+def describe_missing_model(
+    path: Path,
+    name: str,
+    size: int,
+    fetch: Callable[[], object],
+    *,
+    best_round: int | None = None,
+    last_round: int | None = None,
+) -> Model:
+    """Return what is known of a model whose file is not on this machine yet.
+
+    Parameters
+    ----------
+    path, name, best_round, last_round
+        As of :func:`describe_model`.
+    size
+        The size of its file.
+    fetch
+        Downloads it.
+    """
+    suffix, is_best = path.suffix.lower(), path.name.lower().startswith("best")
+    return Model(
+        name=sanitize(name, 300),
+        path=path,
+        format="json" if suffix == ".json" else _BY_SUFFIX.get(suffix, "other"),
+        size=size,
+        is_best=is_best,
+        round=best_round if is_best else last_round,
+        fetch=fetch,
     )
 
 

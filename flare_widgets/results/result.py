@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import bounds
-from ..config_files import SUFFIXES, ConfigFileError, parse_config, resolve_variables
 from ..errors import InputError
 from ..formatting.text import sanitize
 from ..local_files import expand_path, translate_os_errors
@@ -25,9 +24,11 @@ from ..monitoring.results.files import RUN_FOLDER, ResultFile, Selection, list_f
 from ..monitoring.results.job_result import JobResult, parse_job_result
 from ..monitoring.results.statistics import Statistics, find_statistics_path
 from ..monitoring.results.values import parse_json
-from ..script_arguments import find_script_arguments
-from .folder import list_paths, read_folder
-from .models import Model, describe_model
+from .folder import list_paths, read_folder, read_listing
+from .models import Model, describe_missing_model, describe_model
+
+if TYPE_CHECKING:
+    from ..api.transfer.upload import ProgressCallback
 
 _MAX_MODELS = 100
 
@@ -62,7 +63,10 @@ class Result:
     Parameters
     ----------
     path
-        The folder that ``%flare download``, ``Session.download_job_result`` or ``Job.download`` returned.
+        The folder that ``%flare download``, ``Session.download_job_result`` or ``Job.download`` returned, or one with a
+        part of a large result, as ``%flare results`` makes it.
+    fetch
+        Downloads one of the files that are missing in such a part, by its path, and returns it.
 
     Raises
     ------
@@ -78,13 +82,18 @@ class Result:
     >>> pandas.DataFrame(result.metrics)  # doctest: +SKIP
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(
+        self, path: str | Path, *, fetch: Callable[[str, ProgressCallback | None], Path] | None = None
+    ) -> None:
+        self._fetch = fetch
         self.path = expand_path(path).absolute()
         with translate_os_errors(f"{self.path} cannot be read"):
             is_folder = self.path.is_dir()
         if not is_folder:
             raise InputError(f"{path} is not a folder", next_step="Pass the folder that %flare download returned")
-        self._sizes = list_paths(self.path)
+        here = list_paths(self.path)
+        self._sizes = {**read_listing(self.path), **here}
+        self._missing = self._sizes.keys() - here.keys()
         if not any(name.startswith(RUN_FOLDER) for name in self._sizes):
             raise InputError(
                 f"{path} is not the result of a job: it has no folder {RUN_FOLDER.rstrip('/')} with files",
@@ -120,12 +129,17 @@ class Result:
         last_round = None if last is None else snapshot.nth_round(last.number, last.workflow)
         found = []
         for name in self._names_of("model")[:_MAX_MODELS]:
-            with translate_os_errors(f"{self.path / name} cannot be read"):
-                found.append(
-                    describe_model(
-                        self.path / name, name.removeprefix(RUN_FOLDER), best_round=best_round, last_round=last_round
+            path, short, rounds = self.path / name, name.removeprefix(RUN_FOLDER), (best_round, last_round)
+            with translate_os_errors(f"{path} cannot be read"):
+                if name in self._missing:
+                    fetch = functools.partial(self.fetch, short)
+                    found.append(
+                        describe_missing_model(
+                            path, short, self._sizes[name], fetch, best_round=rounds[0], last_round=rounds[1]
+                        )
                     )
-                )
+                else:
+                    found.append(describe_model(path, short, best_round=rounds[0], last_round=rounds[1]))
         return tuple(sorted(found, key=lambda model: (not model.is_best, model.name)))
 
     @property
@@ -141,7 +155,7 @@ class Result:
     @functools.cached_property
     def scalars(self) -> list[MetricRecord]:
         """TensorBoard's metrics by step, one record a value."""
-        return list_step_metrics(self._content.scalars)
+        return list_step_metrics(self.snapshot, self._content.scalars)
 
     @property
     def cross_site(self) -> tuple[Evaluation, ...]:
@@ -161,13 +175,49 @@ class Result:
 
     @property
     def logs(self) -> dict[str, Path]:
-        """The server's logs by name."""
-        return {name.removeprefix(RUN_FOLDER): self.path / name for name in self._names_of("log")}
+        """The server's logs by name, as far as they are on this machine."""
+        return self._paths_of("log")
 
     @property
     def outputs(self) -> dict[str, Path]:
-        """The files that the job's own code wrote, by their paths in the server's run folder."""
-        return {name.removeprefix(RUN_FOLDER): self.path / name for name in self._names_of("output")}
+        """The files that the job's own code wrote, by path in the run folder, as far as they are on this machine."""
+        return self._paths_of("output")
+
+    @property
+    def missing(self) -> dict[str, int]:
+        """The sizes of the files that are not on this machine, by their paths in the server's run folder."""
+        run = sorted(name for name in self._missing if name.startswith(RUN_FOLDER))
+        return {name.removeprefix(RUN_FOLDER): self._sizes[name] for name in run}
+
+    def fetch(self, name: str, progress: ProgressCallback | None = None) -> Path:
+        """Return a file of the result; download it first if it is not on this machine.
+
+        Parameters
+        ----------
+        name
+            Its path in the server's run folder: ``models/server.npy``.
+        progress
+            As of :meth:`.Session.download_result_file`, and so are the errors.
+
+        Raises
+        ------
+        InputError
+            There is no such file, or it is missing here and the result was not opened by a session.
+        """
+        path = RUN_FOLDER + name
+        if path not in self._sizes:
+            raise InputError(f"the result has no file {name!r}", next_step="Pick one of result.files")
+        if path not in self._missing:
+            return self.path / path
+        if self._fetch is None:
+            raise InputError(
+                f"{name} is not on this machine: only a part of the result was downloaded",
+                next_step=f"%flare results {self.job_id} opens it by a session, which downloads the file",
+            )
+        fetched = self._fetch(path, progress)
+        self._missing.discard(path)
+        self.__dict__.pop("models", None)
+        return fetched
 
     @functools.cached_property
     def config(self) -> JobConfig:
@@ -177,7 +227,7 @@ class Result:
         key = snapshot.key_metric
         return JobConfig(
             sum(totals) if totals else None,
-            MappingProxyType(self._read_arguments()),
+            MappingProxyType({argument.name: argument.value for argument in snapshot.arguments}),
             "" if key is None else key.name,
             key is not None and key.mode == "min",
         )
@@ -203,11 +253,14 @@ class Result:
     @functools.cached_property
     def _content(self) -> JobResult:
         selection = Selection()
-        return parse_job_result(read_folder(self.path, self._sizes, selection), selection.too_large)
+        found = read_folder(
+            self.path, self._sizes, lambda path, size: selection(path, size) and path not in self._missing
+        )
+        return parse_job_result(found, selection.too_large)
 
     @functools.cached_property
     def _meta(self) -> dict[str, Any]:
-        size = self._sizes.get("meta.json")
+        size = None if "meta.json" in self._missing else self._sizes.get("meta.json")
         if size is None or size > bounds.MAX_FILE_BYTES:
             return {}
         with translate_os_errors(f"{self.path / 'meta.json'} cannot be read"):
@@ -224,19 +277,6 @@ class Result:
             RUN_FOLDER + f.path.removeprefix(RUN_FOLDER) for f in self.files if f.kind == kind and f.path in self._sizes
         ]
 
-    def _read_arguments(self) -> dict[str, str]:
-        """Return the arguments of the first script in the sites' configurations, as they were submitted."""
-        names = [name for name in self._sizes if name.rpartition("/")[2].startswith("config_fed_client.")]
-        for name in sorted(names):
-            suffix = "." + name.rpartition(".")[2]
-            if suffix not in SUFFIXES or self._sizes[name] > bounds.MAX_FILE_BYTES:
-                continue
-            with translate_os_errors(f"{self.path / name} cannot be read"):
-                text = (self.path / name).read_text("utf-8", "replace")
-            try:
-                arguments = find_script_arguments(resolve_variables(parse_config(text, suffix)))
-            except ConfigFileError:
-                continue
-            if arguments:
-                return arguments
-        return {}
+    def _paths_of(self, kind: str) -> dict[str, Path]:
+        here = (name for name in self._names_of(kind) if name not in self._missing)
+        return {name.removeprefix(RUN_FOLDER): self.path / name for name in here}

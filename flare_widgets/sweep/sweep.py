@@ -17,7 +17,8 @@ from ..formatting.table import MAX_ROWS, ShownAsTable, Table
 from ..formatting.text import SHORT_ID, sanitize
 from ..local_files import absolute_path, scratch_folder
 from ..monitoring import JobSnapshot, Monitor, Watch
-from .variants import Grid, combine, copy_job, describe_parameters, digest_folder, write_variant
+from ..script_arguments import describe_arguments
+from .variants import Grid, combine, copy_job, digest_folder, write_variant
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -173,11 +174,6 @@ class Sweep(ShownAsTable):
         return found
 
     @property
-    def job_ids(self) -> list[str]:
-        """The ids of the jobs that were submitted."""
-        return [job.job_id for job in self.jobs if job.job_id]
-
-    @property
     def has_ended(self) -> bool:
         """True if no job of it is under way or will be, and their metrics are known."""
         return self._finished.is_set()
@@ -301,7 +297,7 @@ class Sweep(ShownAsTable):
             self._changed.wait(_WAKE_INTERVAL_S)
 
     def _submit(self, job: SweepJob) -> None:
-        words = describe_parameters(job.parameters)
+        words = describe_arguments(job.parameters)
         # The same job again is the same submission to the server: so a sweep is resumed, and no job is doubled.
         token = hashlib.sha256(f"{self.name}\\0{words}\\0{self._digest}".encode()).hexdigest()
         try:

@@ -14,7 +14,7 @@ from ..api.transfer.pack import check_job_folder, iter_files
 from ..config_files import SUFFIXES, ConfigFileError, parse_config
 from ..errors import InvalidArgumentError, InvalidJobDefinition
 from ..local_files import translate_os_errors
-from ..script_arguments import set_script_arguments
+from ..script_arguments import record_arguments, set_script_arguments
 
 MAX_JOBS = 500
 """The most jobs of a sweep."""
@@ -52,11 +52,6 @@ def combine(parameters: Grid) -> list[dict[str, str]]:
             f"that would be {len(unique)} jobs, more than {MAX_JOBS}", next_step="Pass fewer values"
         )
     return unique
-
-
-def describe_parameters(parameters: Mapping[str, str]) -> str:
-    """Return parameters as text: ``rate=0.1 batch=16``. Pure."""
-    return " ".join(f"{name}={value}" for name, value in parameters.items())
 
 
 def copy_job(folder: Path, into: Path) -> Path:
@@ -135,6 +130,7 @@ def write_variant(folder: Path, parameters: Mapping[str, str], name: str, into: 
         meta = next(path for suffix in SUFFIXES if (path := target / f"meta{suffix}").is_file())
         content = _read(meta)
         content["name"] = name
+        record_arguments(content, parameters)
         _write(meta, content)
     return target
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from ..api import Session
 from ..monitoring import Monitor
 from .compare.view import CompareView
-from .compare.view_model import MAX_JOBS
 from .job.actions import JobSession
 from .job.view import JobSource, JobView
 from .jobs.view import JobsView, NestedView
@@ -151,7 +150,7 @@ def show_jobs(monitor: Monitor, *, folder: str | None = None) -> JobsView:
         return JobView(watch, monitor.session, folder=folder), watch.stop
 
     def compare(job_ids: Sequence[str]) -> NestedView:
-        watches = [monitor.watch(job_id) for job_id in job_ids[:MAX_JOBS]]
+        watches = [monitor.watch(job_id) for job_id in job_ids]
 
         def end() -> None:
             for watch in watches:

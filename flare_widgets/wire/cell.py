@@ -193,7 +193,7 @@ class Cell:
             return self._receive_message(frame.headers, frame.payload)
         return []
 
-    def _receive_message(self, headers: dict[str, Any], payload: bytes) -> list[Event]:
+    def _receive_message(self, headers: dict[str, Any], payload: bytes | memoryview) -> list[Event]:
         channel, topic = _header_text(headers, "cn__channel"), _header_text(headers, "cn__topic")
         if channel == streams.CHANNEL:
             return self._receive_stream(topic, headers, payload)
@@ -213,7 +213,7 @@ class Cell:
         self._queue_reply(headers, "invalid_request")
         return []
 
-    def _receive_stream(self, topic: str, headers: dict[str, Any], payload: bytes) -> list[Event]:
+    def _receive_stream(self, topic: str, headers: dict[str, Any], payload: bytes | memoryview) -> list[Event]:
         origin = _header_text(headers, "cn__origin")
         error = headers.get(streams.ERROR_MESSAGE)
         if topic in (streams.ACK_TOPIC, streams.ERROR_TOPIC) or error:
@@ -305,7 +305,7 @@ class Cell:
             **self.credentials,
         }
 
-    def _queue_data_frame(self, headers: dict[str, Any], payload: bytes) -> None:
+    def _queue_data_frame(self, headers: dict[str, Any], payload: bytes | memoryview) -> None:
         if self.state is not CellState.READY:
             raise ProtocolError("nothing may be sent before the server is ready")
         stream_id = next(self._frame_stream_ids)
@@ -322,19 +322,21 @@ class Cell:
         self._outbox.append(encode(frame))
 
 
-def _make_reply(request_id: str, headers: dict[str, Any], payload: bytes, encoding_key: str) -> CellReply:
+def _make_reply(
+    request_id: str, headers: dict[str, Any], payload: bytes | bytearray | memoryview, encoding_key: str
+) -> CellReply:
     code = _header_text(headers, "cn__return_code") or OK
     value = _decode_payload(payload, _header_text(headers, encoding_key))
     return CellReply(request_id, code, _header_text(headers, "cn__error"), value)
 
 
-def _decode_payload(payload: bytes, encoding: str) -> Any:
+def _decode_payload(payload: bytes | bytearray | memoryview, encoding: str) -> Any:
     if not payload or encoding == "none":
         return None
-    return fobs.decode(payload) if encoding == "fobs" else payload
+    return fobs.decode(payload) if encoding == "fobs" else bytes(payload)
 
 
-def _read_server_time(greeting: bytes) -> float | None:
+def _read_server_time(greeting: bytes | memoryview) -> float | None:
     """Return the time in a greeting. Nothing depends on it, so an invalid one is not an error."""
     try:
         value = unpack(greeting)

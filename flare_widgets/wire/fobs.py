@@ -59,7 +59,7 @@ def encode(value: Any) -> bytes:
     return SecretBytes(section)
 
 
-def decode(data: bytes) -> Any:
+def decode(data: bytes | bytearray | memoryview) -> Any:
     """Return the plain data in FOBS bytes: an object becomes its data, a reference to a section its contents.
 
     Raises
@@ -67,7 +67,8 @@ def decode(data: bytes) -> Any:
     ProtocolError
         The bytes are not FOBS.
     """
-    body: bytes | None = None
+    data = memoryview(data)  # so that a large section is not copied
+    body: memoryview | None = None
     datums: dict[str, str | bytes] = {}
     offset = 0
     while offset < len(data):
@@ -84,8 +85,10 @@ def decode(data: bytes) -> Any:
                 raise ProtocolError(f"FOBS: the first section has marker {marker}, not {_MAIN}")
             body = section
         elif marker in (_TEXT, _BLOB, _FILE) and size >= _ID_SIZE:
-            content = section[_ID_SIZE:]
-            datums[str(uuid.UUID(bytes=section[:_ID_SIZE]))] = _decode_utf8(content) if marker == _TEXT else content
+            content = bytes(section[_ID_SIZE:])
+            datums[str(uuid.UUID(bytes=bytes(section[:_ID_SIZE])))] = (
+                _decode_utf8(content) if marker == _TEXT else content
+            )
         else:
             raise ProtocolError(f"FOBS: a section has marker {marker} and {size} bytes")
     if body is None:

@@ -66,7 +66,7 @@ class Frame:
 
     type: FrameType
     headers: dict[str, Any] = field(default_factory=dict)
-    payload: bytes = b""
+    payload: bytes | memoryview = b""
     app_id: int = 0
     stream_id: int = 0
     sequence: int = 0
@@ -118,7 +118,8 @@ def decode(data: bytes) -> Frame:
     headers = unpack(data[PREFIX_SIZE:end], _MAX_HEADER_VALUES) if header_length else {}
     if not isinstance(headers, dict):
         raise ProtocolError("the headers of a frame are not a map")
-    return Frame(frame_type, headers, data[end:], app_id, stream_id, sequence)
+    # A view: the chunk of a large blob is copied once, into the blob.
+    return Frame(frame_type, headers, memoryview(data)[end:], app_id, stream_id, sequence)
 
 
 def read_length(prefix: bytes) -> int:

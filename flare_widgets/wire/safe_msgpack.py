@@ -26,7 +26,7 @@ _EXTENSION_WIDTHS = {0xC7: 1, 0xC8: 2, 0xC9: 4} | dict.fromkeys(range(0xD4, 0xD9
 _CONTAINERS = {0xDC: (2, 1), 0xDD: (4, 1), 0xDE: (2, 2), 0xDF: (4, 2)}
 
 
-def unpack(data: bytes, max_values: int = MAX_VALUES) -> Any:
+def unpack(data: bytes | memoryview, max_values: int = MAX_VALUES) -> Any:
     """Return the msgpack value that `data` holds exactly; extension types are rejected.
 
     Parameters
@@ -49,7 +49,7 @@ def unpack(data: bytes, max_values: int = MAX_VALUES) -> Any:
         raise ProtocolError(f"bytes that are not msgpack as we accept it: {e}") from None
 
 
-def _check_limits(data: bytes, max_values: int) -> None:
+def _check_limits(data: bytes | memoryview, max_values: int) -> None:
     """Raise ValueError unless `data` is one value of bounded width and depth, without an extension type."""
     size, at, left = len(data), 0, max_values
     waiting = [1]  # number of values still expected, at each level

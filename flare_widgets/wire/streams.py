@@ -73,7 +73,7 @@ class Blob:
     """A complete blob: the headers of its first message, and its bytes."""
 
     headers: dict[str, Any]
-    payload: bytes
+    payload: bytes | bytearray
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,9 @@ class Ack:
 @dataclass
 class _IncomingStream:
     headers: dict[str, Any]
-    chunks: list[bytes] = field(default_factory=list)
-    out_of_order: dict[int, tuple[bool, bytes]] = field(default_factory=dict)
-    size: int = 0
+    data: bytearray = field(default_factory=bytearray)
+    chunk_count: int = 0
+    out_of_order: dict[int, tuple[bool, bytes | memoryview]] = field(default_factory=dict)
     buffered: int = 0
     acked: int = 0
     is_done: bool = False
@@ -112,7 +112,9 @@ class Assembler:
         self._open_streams: OrderedDict[tuple[str, int], _IncomingStream] = OrderedDict()
         self._finished_acks: OrderedDict[tuple[str, int], Ack] = OrderedDict()
 
-    def receive(self, origin: str, headers: dict[str, Any], payload: bytes) -> tuple[Blob | None, Ack | None]:
+    def receive(
+        self, origin: str, headers: dict[str, Any], payload: bytes | memoryview
+    ) -> tuple[Blob | None, Ack | None]:
         """Process one chunk; return the blob if it is now complete, and the acknowledgement to send, if any.
 
         Raises
@@ -134,34 +136,34 @@ class Assembler:
         if sequence == 0:
             stream.headers = headers
         final = headers.get(DATA_TYPE) == _FINAL
-        if sequence > len(stream.chunks):
+        if sequence > stream.chunk_count:
             if sequence not in stream.out_of_order:
                 stream.out_of_order[sequence] = (final, payload)
                 stream.buffered += len(payload)
-        elif sequence == len(stream.chunks):
+        elif sequence == stream.chunk_count:
             stream.buffered += len(payload)
             self._append(stream, final, payload)
-            while not stream.is_done and len(stream.chunks) in stream.out_of_order:
-                self._append(stream, *stream.out_of_order.pop(len(stream.chunks)))
+            while not stream.is_done and stream.chunk_count in stream.out_of_order:
+                self._append(stream, *stream.out_of_order.pop(stream.chunk_count))
         if stream.buffered > MAX_BLOB_BYTES or len(stream.out_of_order) > _MAX_OUT_OF_ORDER:
             del self._open_streams[key]
             raise ProtocolError(f"a stream exceeds {MAX_BLOB_BYTES} bytes or {_MAX_OUT_OF_ORDER} chunks out of order")
-        if len(stream.chunks) > _MAX_CHUNKS:
+        if stream.chunk_count > _MAX_CHUNKS:
             del self._open_streams[key]
             raise ProtocolError(f"a stream exceeds {_MAX_CHUNKS} chunks")
         if sum(s.buffered for s in self._open_streams.values()) > MAX_BUFFERED_BYTES:
             self._open_streams.clear()
             raise ProtocolError(f"unfinished streams exceed {MAX_BUFFERED_BYTES} bytes")
 
-        ack = Ack(stream_id, stream.size, len(stream.chunks) - 1)
+        ack = Ack(stream_id, len(stream.data), stream.chunk_count - 1)
         if stream.is_done:
             del self._open_streams[key]
             self._finished_acks[key] = ack
             if len(self._finished_acks) > _MAX_FINISHED_STREAMS:
                 self._finished_acks.popitem(last=False)
-            return Blob(stream.headers, b"".join(stream.chunks)), ack
-        if stream.size - stream.acked >= _ACK_INTERVAL_BYTES or sequence < len(stream.chunks) - 1:
-            stream.acked = stream.size
+            return Blob(stream.headers, stream.data), ack
+        if len(stream.data) - stream.acked >= _ACK_INTERVAL_BYTES or sequence < stream.chunk_count - 1:
+            stream.acked = len(stream.data)
             return None, ack
         return None, None
 
@@ -171,7 +173,7 @@ class Assembler:
         return None if stream is None else stream.headers
 
     @staticmethod
-    def _append(stream: _IncomingStream, final: bool, payload: bytes) -> None:
-        stream.chunks.append(payload)
-        stream.size += len(payload)
+    def _append(stream: _IncomingStream, final: bool, payload: bytes | memoryview) -> None:
+        stream.data += payload
+        stream.chunk_count += 1
         stream.is_done = final

@@ -12,7 +12,7 @@ from typing import Any
 
 from scripted import ScriptedWatch
 
-from flare_widgets.monitoring.job.model import Point, Round, Series, StatusChange, Workflow
+from flare_widgets.monitoring.job.model import Argument, KeyMetric, Point, Round, Series, StatusChange, Workflow
 from flare_widgets.monitoring.job_list.watch import JobsSnapshot, ListedJob
 
 STATUSES = ("FINISHED:COMPLETED", "FINISHED:COMPLETED", "FINISHED:EXECUTION_EXCEPTION", "FINISHED:ABORTED")
@@ -140,3 +140,32 @@ def trained(job: ListedJob, number: int, rounds: int = 10) -> dict[str, Any]:
             Series("val_loss", "", tuple(Point(n, 2.0 / (n + 1) + number * 0.1) for n in range(rounds))),
         ),
     }
+
+
+def swept(count: int) -> Any:
+    """The comparison of the jobs of a sweep, which have ended but for the last one."""
+    from flare_widgets.views.compare.view import CompareView
+
+    now = time.time()
+    watches = []
+    for number, job in enumerate(many(count, now)):
+        rate, batch = ("0.001", "0.01", "0.1", "1")[number % 4], str(16 << number // 4 % 4)
+        facts = trained(replace(job, name=f"train rate={rate} batch={batch}"), 0)
+        gain = 0.05 / (1 + abs(number % 4 - 2)) + number * 0.0007
+        watches.append(
+            ScriptedWatch(
+                **{
+                    **facts,
+                    "status": "RUNNING" if number == count - 1 else "FINISHED:COMPLETED",
+                    "duration": None if number == count - 1 else 61.0 + number,
+                    "arguments": (Argument("batch", batch), Argument("epochs", "2"), Argument("rate", rate)),
+                    "metrics": (
+                        Series("accuracy", "", tuple(Point(n, 0.5 + n * gain) for n in range(10))),
+                        Series("val_loss", "", tuple(Point(n, 20.0 / (n + 1) ** (1 + 10 * gain)) for n in range(10))),
+                    ),
+                    "key_metric": KeyMetric("accuracy"),
+                }
+            )
+        )
+        watches[-1].done = number < count - 1
+    return CompareView(watches)

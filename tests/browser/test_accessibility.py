@@ -99,7 +99,7 @@ def test_jobs_view_and_compare(themed: NotebookPage) -> None:
     table.row(3).locator(".flw-col-status").click(modifiers=["Control"])
     table.button("compare").click()
     compared = table.below.locator(".flw-compare")
-    expect(compared.locator("canvas")).to_be_visible()
+    expect(compared.locator("canvas").first).to_be_visible()
     assert serious(compared) == []
     themed.run_code("monitor.say(trouble='the connection to server:8002 was lost; trying again (2)')")
     expect(table.root).to_contain_text("the connection to server:8002 was lost")

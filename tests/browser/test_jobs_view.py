@@ -9,7 +9,7 @@ import pytest
 from axe import serious
 from contrast import contrasts
 from jobs_panel import JobsPanel
-from lab_page import NotebookPage
+from lab_page import NotebookPage, box_of
 from playwright.sync_api import expect
 
 SETUP = (
@@ -268,18 +268,29 @@ def test_compares_jobs_below(bench, table, pictures):
     table.button("compare").click()
     compared = table.below.locator(".flw-compare")
     expect(compared.locator("tbody tr")).to_have_count(3)
-    expect(compared.locator("canvas")).to_be_visible()
-    expect(compared.locator(".flw-legend-item")).to_have_count(3)
+    expect(compared.locator("canvas")).to_have_count(2)
+    expect(compared.locator(".flw-legend").first.locator(".flw-legend-item")).to_have_count(3)
     expect(compared.locator("tbody tr").nth(0)).to_contain_text("cifar10-fedavg")
     expect(compared.locator("tbody tr").nth(0)).to_contain_text("0.860 (round 10)")
-    expect(compared).to_contain_text("Differences: rounds")
+    expect(compared.locator("strong")).to_have_text(["0.860", "0.200"])
     bench.screenshot(bench.cell(1), pictures and pictures / "compare-light.png")
-    compared.get_by_label("metric", exact=True).select_option("val_loss")
-    expect(compared).to_contain_text("by round (lower is better)")
-    chart = compared.get_by_role("slider", name="val_loss of each job by round")
+    compared.get_by_role("button", name="best val_loss").click()
+    compared.get_by_role("button", name="best val_loss").click()
+    expect(compared.locator("tbody th").first).to_contain_text("statistics")
+    compared.get_by_role("combobox", name="baseline").select_option(label="statistics")
+    expect(compared.locator("tbody tr").last.locator(".flw-better")).to_have_text(["+0.1", "−0.2"])
+    chart = compared.get_by_role("slider", name="val_loss by round")
     chart.focus()
     bench.page.keyboard.press("Home")
     expect(chart).to_have_attribute("aria-valuetext", re.compile("round 1, cifar10-fedavg 2"))
+    box = box_of(chart)
+    bench.page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 60)
+    bench.page.mouse.down()
+    bench.page.mouse.move(box["x"] + box["width"] * 0.95, box["y"] + 70, steps=4)
+    bench.page.mouse.up()
+    expect(compared.get_by_role("button", name="show all rounds")).to_be_visible()
+    bench.page.mouse.dblclick(box["x"] + box["width"] * 0.5, box["y"] + 60)
+    expect(compared.get_by_role("button", name="show all rounds")).to_be_hidden()
     for theme in ("JupyterLab Dark", "JupyterLab Light"):
         bench.theme(theme)
         bench.screenshot(compared, pictures and pictures / f"compare-{theme[-5:].strip().lower()}2.png")
@@ -288,8 +299,39 @@ def test_compares_jobs_below(bench, table, pictures):
     static = bench.outputs(1).locator(".flw-compare")
     expect(static.locator("figure svg.flw-chart-picture")).to_have_count(2)
     expect(static.locator("figure").first).to_contain_text("accuracy by round (higher is better)")
+    expect(static).to_contain_text("Differences are to statistics")
     bench.screenshot(bench.cell(1), pictures and pictures / "compare-static.png")
     assert serious(static) == []
+
+
+def test_compares_a_sweep_by_its_arguments(bench, pictures):
+    bench.fill("from scripted_jobs import swept\nview = swept(30)\nview.show()")
+    bench.run(0)
+    compared = bench.outputs(0).locator(".flw-compare.flw-live")
+    expect(compared.locator("tbody tr")).to_have_count(30)
+    expect(compared.locator(".flw-parallel-line")).to_have_count(30)
+    expect(compared).to_contain_text("Same in all: workflow FedAvg, epochs=2")
+    compared.get_by_role("searchbox").fill("rate=0.1 accuracy>1")
+    expect(compared).to_contain_text("5 of 30 jobs")
+    expect(compared.locator(".flw-parallel-line")).to_have_count(5)
+    compared.locator("tbody tr").nth(1).hover()
+    expect(compared.locator(".flw-parallel-note")).to_contain_text(" · batch 128 · rate 0.1 · best accuracy 1.038")
+    for theme in ("JupyterLab Light", "JupyterLab Dark"):
+        bench.theme(theme)
+        assert serious(compared) == []
+        bench.screenshot(compared, pictures and pictures / f"sweep-{theme[-5:].strip().lower()}.png")
+    bench.theme("JupyterLab Light")
+    overflow = compared.evaluate(
+        "root => { root.style.maxWidth = '560px'; return root.scrollWidth - root.clientWidth }"
+    )
+    assert overflow <= 0
+    # All jobs have ended: it can still be sorted, filtered, and compared with another one.
+    bench.run_code("view._watches[-1].say('FINISHED:COMPLETED')")
+    compared.get_by_role("searchbox").fill("")
+    expect(compared.locator("tbody tr").last).to_contain_text("completed")
+    compared.get_by_role("combobox", name="baseline").select_option(index=1)
+    expect(compared.locator("tr.flw-baseline")).to_have_count(1)
+    bench.run_code("assert view.records()[2]['arg.rate'] == 0.1")
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])

@@ -193,11 +193,12 @@ def test_download_outlives_that_server_hangs(
             if done > 20 * MB and not beats:
                 stack.enter_context(fragile.hung())
             beats.extend([done] if done > 20 * MB else [])
-            if len(beats) == 3:  # told once a second: by now the request has been repeated
+            # Parts that were asked for ahead may have come. Told once a second: by now the request has been repeated.
+            if len(beats) >= 3 and beats[-3] == beats[-1]:
                 stack.close()
 
         result = session.download_job_result(stored, str(tmp_path), progress=hang)
-    assert beats[0] == beats[1] == beats[2] < beats[-1]
+    assert any(first == third < beats[-1] for first, third in zip(beats, beats[2:], strict=False))
     assert is_whole(result, large)
 
 

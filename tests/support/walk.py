@@ -138,6 +138,10 @@ def _job_from_start_to_result(session: Session, folder: Path, young: bool) -> st
         assert [file.size for file in small.skipped] == [RESULT_SIZE]
         assert {path: (result / path).read_bytes() for path in small.files} == small.files
         assert {"meta.json", "workspace/log.txt"} <= set(small.files)
+    (large,) = (file.path for file in small.skipped)
+    alone = Path(session.download_result_file(quick, large, str(folder / "alone")))
+    assert alone == folder / "alone" / large
+    assert alone.read_bytes() == (result / large).read_bytes()
     return quick
 
 

@@ -29,6 +29,7 @@ from flare_widgets.authoring.checks import extract_definitions, guess_framework
 from flare_widgets.authoring.notebook_env import NotebookHost
 from flare_widgets.cell_jobs import LIVE_METRICS_MODULE
 from flare_widgets.errors import InvalidArgumentError, SessionClosed
+from flare_widgets.script_arguments import read_recorded_arguments
 
 CLIENT = """\
 import numpy as np
@@ -283,6 +284,7 @@ def test_numpy_job_folder_written_and_rewritten(tmp_path: Path) -> None:
     meta = json.loads((written.folder / "meta.json").read_text())
     assert meta["name"] == "twice"
     assert meta["min_clients"] == 2
+    assert read_recorded_arguments(meta) == {"rate": "0.1"}
     assert {site for sites in meta["deploy_map"].values() for site in sites} == {"server", "lyon", "turin"}
     for script in written.folder.rglob("notebook_cell.py"):
         assert script.read_text() == CLIENT

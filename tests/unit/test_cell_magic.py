@@ -155,7 +155,7 @@ def test_cell_becomes_sweep(started: list[tuple[Any, ...]]) -> None:
         ("--sweep rate=1 --sweep rate=2", "rate is given twice"),
         ("--sweep rate=1,2 --arg rate=3", "rate is given twice"),
         ("--sweep missing", "no variable 'missing'"),
-        ("--sweep single", "is no list"),
+        ("--sweep single", "is not a list"),
         ("--sweep rate=1,2 --dry-run", "%flare sweep"),
     ],
 )

@@ -15,6 +15,7 @@ from flare_widgets.monitoring.diagnosis import Failure
 from flare_widgets.monitoring.job.model import (
     GROUPS,
     SELECTOR_VALUE,
+    Argument,
     BestRound,
     Event,
     KeyMetric,
@@ -85,6 +86,7 @@ facts = st.one_of(
         ended_at=maybe_times,
     ),
     st.builds(KeyMetric, sites, st.sampled_from(["min", "max"])),
+    st.builds(Argument, sites, sites, st.integers(0, 1)),
     st.builds(PackingStarted, times),
     st.builds(
         Results,

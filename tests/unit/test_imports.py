@@ -30,10 +30,13 @@ MAY = {
     "local_files": {"errors", "formatting"},
     "kit": {"hooks", "errors", "formatting", "local_files"},
     "wire": {"kit", "errors", "formatting", "protobuf"},
-    "api": {"bounds", "wire", "kit", "hooks", "errors", "formatting", "config_files", "local_files"},
+    "api": {
+        "bounds", "wire", "kit", "hooks", "errors", "formatting", "config_files", "local_files", "optional_packages",
+        "script_arguments",
+    },
     "monitoring": {
         "bounds", "cell_jobs", "protobuf", "api", "wire", "kit", "errors", "formatting", "config_files", "local_files",
-        "optional_packages",
+        "optional_packages", "script_arguments",
     },
     "script_arguments": {"bounds", "errors", "formatting"},
     "sweep": {"script_arguments", "monitoring", "api", "errors", "formatting", "config_files", "local_files"},
@@ -44,9 +47,12 @@ MAY = {
     "config": {"api", "errors", "formatting"},
     "options": set(),
     "manager": {"monitoring", "api", "kit", "errors", "formatting", "local_files"},
-    "views": {"bounds", "results", "manager", "monitoring", "api", "kit", "errors", "formatting", "local_files"},
+    "views": {
+        "bounds", "results", "manager", "monitoring", "api", "kit", "errors", "formatting", "local_files",
+        "optional_packages", "script_arguments",
+    },
     "federation": {"api", "errors", "formatting", "local_files"},
-    "authoring": {"api", "cell_jobs", "hooks", "errors", "local_files"},
+    "authoring": {"api", "cell_jobs", "hooks", "errors", "local_files", "script_arguments"},
     "magics": {
         "views", "manager", "monitoring", "api", "kit", "errors", "formatting", "federation", "authoring",
         "config", "options", "local_files", "hooks", "bounds", "results", "sweep",

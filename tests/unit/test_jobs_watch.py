@@ -19,6 +19,7 @@ from flare_widgets.monitoring.callbacks import CallbackPool
 from flare_widgets.monitoring.job_list import watch as watching
 from flare_widgets.monitoring.job_list.watch import JobsSnapshot, ListedJob, read_list
 from flare_widgets.monitoring.polling import intervals
+from flare_widgets.script_arguments import record_arguments
 
 NOW = 1_795_000_000.0
 
@@ -51,7 +52,11 @@ def test_running_start_time_stays_unchanged():
 
 def test_who_submitted_it_stands_in_details():
     details = {"a": {"submitter_name": "ann@h.org", "submitter_org": "h", "submit_time": NOW + 5.25}}
+    record_arguments(details["a"], {"rate": "0.1", "batch": "16"})
     (job,) = read_list([entry(status="FINISHED:COMPLETED")], {}, details, NOW, clock_offset=2.0)
+    assert job.arguments == (("batch", "16"), ("rate", "0.1"))
+    (again,) = read_list([entry(status="FINISHED:COMPLETED")], {"a": job}, {}, NOW)
+    assert again.arguments == job.arguments
     assert (job.submitter, job.submitter_organization, job.submitted_at) == ("ann@h.org", "h", NOW + 3.25)
     assert (job.duration, job.started_at, job.ended) == (60.0, None, True)
 
@@ -222,10 +227,13 @@ def test_where_nobody_may_ask_watch_ends(watcher, error):
 def test_progress_comes_from_job_watchers():
     table = watching.WatchedJobList(ScriptedSession(), lambda: None)
     table.snapshot = JobsSnapshot((ListedJob("a", status="RUNNING"), ListedJob("b", status="FINISHED")), NOW)
-    assert table.update_progress({"a": "round 3/10", "b": "workflow 2/2"})
+    assert table.update_watched({"a": "round 3/10", "b": "workflow 2/2"})
     assert [j.progress for j in table.snapshot.jobs] == ["round 3/10", ""]
-    assert not table.update_progress({"a": "round 3/10"})
-    assert table.update_progress({})
+    assert not table.update_watched({"a": "round 3/10"})
+    assert table.update_watched({})
+    assert table.update_watched({}, {"b": (("rate", "0.1"),), "unknown": (("rate", "1"),)})
+    assert [j.arguments for j in table.snapshot.jobs] == [(), (("rate", "0.1"),)]
+    assert not table.update_watched({})
 
 
 def test_many_jobs_listed_few_asked_singly():
@@ -260,7 +268,7 @@ def test_job_whose_process_was_lost_is_listed_as_lost():
     assert found["a"].started_at is None  # nothing counts on
     assert found["a"].duration == pytest.approx(60, abs=5)
     assert jobs.snapshot.counts() == {"running": 1, "waiting": 0, "lost": 1, "ended": 0}
-    assert jobs.update_progress({"a": "round 3/8", "b": "round 4/8"})
+    assert jobs.update_watched({"a": "round 3/8", "b": "round 4/8"})
     assert [job.progress for job in sorted(jobs.snapshot.jobs, key=lambda job: job.job_id)] == ["", "round 4/8"]
 
 

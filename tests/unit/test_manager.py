@@ -11,12 +11,14 @@ from pathlib import Path
 import disk
 import kits
 import pytest
+from fakes import Fake
 from servers import FlareServer
 
-from flare_widgets.errors import ConfigError, InvalidArgumentError, NoConnection, ReadOnlySession
+from flare_widgets.errors import ConfigError, InvalidArgumentError, JobNotFound, NoConnection, ReadOnlySession
 from flare_widgets.kit import StartupKit
 from flare_widgets.manager import SessionManager, find_kits, resolve_kit
 from flare_widgets.manager.kits import find_kit_folders
+from flare_widgets.manager.managed import ManagedSession
 from flare_widgets.manager.sessions import make_default_name, pick_free_name
 
 
@@ -51,6 +53,30 @@ def test_sessions_are_named_and_one_current(manager: SessionManager, kit: Path) 
     assert manager.use("ada@127.0.0.1") is first
     assert manager.current_session is first
     assert len({m.session for m in (first, second, third)}) == 3
+
+
+class Listed(Fake):
+    """A session with some jobs."""
+
+    study = "default"
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
+    def list_jobs(self, *, name_prefix: str | None = None, **_: object) -> list[dict[str, str]]:
+        assert not name_prefix or " " not in name_prefix
+        named = enumerate(self.names)
+        return [{"job_id": f"id-{n}", "job_name": name} for n, name in named if name.startswith(name_prefix or "")]
+
+
+def test_pattern_names_many_jobs(kit: Path) -> None:
+    managed = ManagedSession("x", Listed("train rate=1", "train rate=10", "other", "a[1] train"), StartupKit.load(kit))
+    assert managed.find_job_ids("train *") == ["id-0", "id-1"]
+    assert managed.find_job_ids("*train") == ["id-3"]
+    assert managed.find_job_ids("a[1]*") == ["id-3"]
+    assert managed.find_job_ids("*") == ["id-0", "id-1", "id-2", "id-3"]
+    with pytest.raises(JobNotFound, match="has a name like 'rate\\*'"):
+        managed.find_job_ids("rate*")
 
 
 def test_open_session_is_reused(manager: SessionManager, kit: Path) -> None:

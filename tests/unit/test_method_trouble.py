@@ -28,7 +28,7 @@ ARGUMENTS: dict[str, Any] = {
     "client_name": "site-1", "client_names": ["site-1"], "config": "INFO", "topic": "t", "cmd_data": {},
     "command": "list_jobs", "listener": print, "value": 0.1, "timeout": 0.3, "poll_interval": 0.1,
     "names": ("ERRORLOG_site-1",), "wanted": lambda *_: True, "pattern": "x", "sites": ["site-1"], "props": None,
-    "name": "site-3", "process": "site-1", "fault": "kill",
+    "path": "workspace/log.txt", "name": "site-3", "process": "site-1", "fault": "kill",
 }  # fmt: skip
 """Arguments of methods, by the names of their parameters."""
 

@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 
 from flare_widgets.monitoring.diagnosis import Failure
-from flare_widgets.monitoring.job.format import describe, live_metrics_note, metrics_without_first_round
+from flare_widgets.monitoring.job.format import (
+    describe,
+    expects_live_metrics,
+    live_metrics_note,
+    metrics_without_first_round,
+)
 from flare_widgets.monitoring.job.model import (
     RANK_GLOBAL,
     RANK_RECORD,
@@ -432,6 +437,26 @@ def test_note_says_which_metrics_are_live(snapshot: JobSnapshot, note: str) -> N
     snapshot._repr_pretty_(SimpleNamespace(text=printed.append), False)
     assert note in printed[0]
     assert "Live:" not in str(snapshot)
+
+
+EARLY = (Round(0, T + 20), Round(1, T + 40))
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "expected"),
+    [
+        (measured(rounds=EARLY), True),
+        (measured(rounds=EARLY, key_metric=None, has_live_metrics=True), True),
+        (measured("accuracy", key_metric=None), True),
+        (measured(rounds=EARLY, key_metric=None), False),
+        # Five rounds without a value: there will be none.
+        (measured(), False),
+        (measured("accuracy", packing_since=T + 130), False),
+        (submitted(), False),
+    ],
+)
+def test_metrics_are_expected_while_rounds_run(snapshot: JobSnapshot, expected: bool) -> None:
+    assert expects_live_metrics(snapshot) is expected
 
 
 def test_first_round_comes_with_result_of_selector_only() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import os
 import time
+import tracemalloc
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +16,9 @@ from file_server import Server
 
 from flare_widgets import bounds
 from flare_widgets.api.transfer import remote_files
-from flare_widgets.api.transfer.result_files import ResultFiles, read_files
+from flare_widgets.api.transfer.result_files import ResultFiles, read_files, save_file
 from flare_widgets.api.transfer.zip_members import SkippedFile
-from flare_widgets.errors import InternalError, NoConnection
+from flare_widgets.errors import InputError, InternalError, NoConnection, TransferCancelled
 from flare_widgets.wire import features
 from flare_widgets.wire.errors import NoSuchService, ReplyTimeout
 from flare_widgets.wire.transfers import BEYOND_THE_END
@@ -146,3 +148,61 @@ def test_truncated_archive_gives_what_has_arrived(size: int) -> None:
     assert set(result.files) == {"meta.json", "workspace/log.json"} if size == 300 else {"meta.json"}
     assert result.reason.startswith("the server's workspace.zip is damaged: it ends before byte")
     assert not result.is_complete
+
+
+MODEL_PATH = "workspace/models/server.npy"
+CONTENT = bytes(range(256)) * 20_000
+
+
+def save(server: Server, target: Path, path: str = MODEL_PATH, **kwargs: Any) -> None:
+    save_file((server.link, server.offer), path, target, kwargs.get("progress"))
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_one_file_is_saved_without_the_rest(tmp_path: Path, compression: int) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", compression) as archive:
+        archive.writestr("before.bin", os.urandom(50_000))
+        archive.writestr("models/server.npy", CONTENT[:4000])
+        archive.writestr("after.bin", os.urandom(50_000))
+    server = Server({"workspace.zip": file.getvalue()})
+    target = tmp_path / "new" / "server.npy"
+    save(server, target)
+    assert target.read_bytes() == CONTENT[:4000]
+    assert len(server.link.asked) < 120
+    assert [entry.name for entry in target.parent.iterdir()] == ["server.npy"]
+
+
+def test_saved_file_is_not_held_in_memory(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("models/server.npy", bytes(60 << 20))
+    server = Server({"workspace.zip": file.getvalue()})
+    tracemalloc.start()
+    save(server, tmp_path / "server.npy")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (tmp_path / "server.npy").stat().st_size == 60 << 20
+    assert peak < 20 << 20
+
+
+def test_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the result has no file workspace/nothing"):
+        save(Server(RESULT), tmp_path / "nothing", "workspace/nothing")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_damaged_file_is_not_kept(tmp_path: Path) -> None:
+    archive = RESULT["workspace.zip"]
+    at = archive.index(b"models/server.npy") + 100
+    broken = archive[:at] + bytes([archive[at] ^ 1]) + archive[at + 1 :]
+    with pytest.raises(InternalError, match="is damaged") as failure:
+        save(Server({"workspace.zip": broken}), tmp_path / "server.npy")
+    assert failure.value.next_step == "Download the whole result"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_cancelled_file_is_not_kept(tmp_path: Path) -> None:
+    with pytest.raises(TransferCancelled):
+        save(Server(RESULT), tmp_path / "server.npy", progress=lambda done, _: done < 10_000)
+    assert list(tmp_path.iterdir()) == []

@@ -105,7 +105,7 @@ def test_metrics_are_those_of_the_snapshot(result: Result) -> None:
 
 def test_records_make_a_frame(result: Result) -> None:
     frame = pd.DataFrame(result.scalars)
-    assert list(frame.columns) == ["workflow", "round", "site", "metric", "value", "step", "time"]
+    assert list(frame.columns) == ["workflow", "round", "site", "metric", "value", "step", "time", "arguments"]
     assert result.snapshot.results is not None
     assert len(frame) == sum(len(s.points) for s in result.snapshot.results.scalars)
     assert len(frame) > 0

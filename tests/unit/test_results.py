@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 from flare_widgets import bounds
 from flare_widgets.api.transfer.result_files import ResultFiles
 from flare_widgets.api.transfer.zip_members import SkippedFile
+from flare_widgets.monitoring.history import read_stored_config
+from flare_widgets.monitoring.job.model import Argument
 from flare_widgets.monitoring.results import evaluation, files, scalars, statistics
 from flare_widgets.monitoring.results.evaluation import Evaluation, read_evaluation
 from flare_widgets.monitoring.results.files import ResultFile, Selection, kind_of, list_files
@@ -500,6 +502,37 @@ def test_unreadable_config_costs_only_itself(config: bytes) -> None:
     assert result.log == (b"a\xffb",)
 
 
+def client_config(line: str) -> bytes:
+    return json.dumps({"executors": [{"executor": {"args": {"task_script_args": line}}}]}).encode()
+
+
+def test_arguments_are_those_of_the_first_script() -> None:
+    configs = {
+        "job/hello/app_b/config/config_fed_client.json": client_config("--rate 3"),
+        "job/hello/app_a/config/config_fed_client.json": client_config("--rate 2"),
+        "job/hello/app_0/config/config_fed_client.conf": b"{",
+    }
+    assert all(map(Selection(), configs, map(len, configs.values())))
+
+    def arguments(content: dict[str, bytes]) -> list[tuple[str, str]]:
+        updates = read_stored_config(result_of(content), None)
+        return [(u.name, u.value) for u in updates if isinstance(u, Argument)]
+
+    assert arguments(configs) == [("rate", "2")]
+    of_server = {"workspace/app_server/config/config_fed_client.json": client_config("--rate 1 --fast")}
+    assert arguments(configs | of_server) == [("rate", "1"), ("fast", "true")]
+
+
+def test_configurations_of_many_sites_cost_little() -> None:
+    selection = Selection()
+    paths = [f"job/x/app_{n}/config/config_fed_client.json" for n in range(1000)]
+    assert 3 <= len([path for path in paths if selection(path, 4000)]) < 100
+    assert selection.too_large == []
+    assert not selection("job/x/app_1/custom/config_fed_client.json", 10)
+    content = dict.fromkeys(paths[:50], client_config("--rate 1"))
+    assert len(result_of(content).sites_configs) == 3
+
+
 def test_empty_result_says_so() -> None:
     assert parse_job_result(ResultFiles({})) == JobResult()
 
@@ -515,8 +548,8 @@ def test_missing_parts_are_told() -> None:
 
 def test_result_is_fetched_by_its_selection() -> None:
     class Session(Fake):
-        def read_result_files(self, job_id: str, wanted: Any, *, timeout: float) -> ResultFiles:
-            assert (job_id, timeout) == ("job-1", 7.0)
+        def read_result_files(self, job_id: str, wanted: Any, *, archives: Any, timeout: float) -> ResultFiles:
+            assert (job_id, archives, timeout) == ("job-1", ("workspace", "job"), 7.0)
             assert wanted("workspace/error_log.txt", 10)
             assert not wanted("workspace/log.json", 1 << 30)
             return ResultFiles({"workspace/error_log.txt": b"error"})

@@ -13,10 +13,13 @@ from hypothesis import strategies as st
 
 from flare_widgets.formatting.text import sanitize
 from flare_widgets.monitoring.job.format import describe, job_label
-from flare_widgets.monitoring.job.model import SiteDeployment, StatusChange
-from flare_widgets.monitoring.job.reducer import apply_meta
+from flare_widgets.monitoring.job.model import Argument, Point, SiteDeployment, StatusChange
+from flare_widgets.monitoring.job.records import MetricRecord
+from flare_widgets.monitoring.job.reducer import apply_meta, apply_updates
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.monitoring.job.state import SCHEMA
+from flare_widgets.monitoring.job.updates import MetricValue
+from flare_widgets.script_arguments import record_arguments, to_value
 
 JOB = "1b4e28ba-2fa1-41d2-883f-0016d3cca427"
 SUBMITTED_AT = 1_795_474_345.25
@@ -222,6 +225,70 @@ def test_json_form_is_read_back() -> None:
         assert data["ended"] == snapshot.ended
         assert JobSnapshot.from_json(data) == snapshot
         assert JobSnapshot.from_json({**data, "a field of a later version": 1}) == snapshot
+
+
+def test_snapshot_without_arguments_still_loads() -> None:
+    data = folded(FINISHED).to_json()
+    del data["arguments"]
+    assert JobSnapshot.from_json(data) == folded(FINISHED)
+
+
+def test_recorded_arguments_yield_to_configured_ones() -> None:
+    meta: dict[str, Any] = {"custom_props": {"mine": 1}}
+    record_arguments(meta, {"rate": "0.1", "batch": "16"})
+    assert meta["custom_props"]["mine"] == 1
+    recorded = folded({**RUNNING, **meta})
+    assert recorded.parameters == {"batch": 16, "rate": 0.1}
+    config = [Argument("rate", "0.5", 1), Argument("model", "cnn", 1)]
+    assert apply_updates(recorded, config).parameters == {"batch": 16, "model": "cnn", "rate": 0.5}
+    later = apply_meta(apply_updates(JobSnapshot(JOB), config), {**RUNNING, **meta}, 2.0)
+    assert later.arguments == apply_updates(recorded, config).arguments
+    assert JobSnapshot.from_json(later.to_json()) == later
+
+
+@pytest.mark.parametrize(
+    "props",
+    [
+        None,
+        5,
+        [],
+        {"flare_widgets": 5},
+        {"flare_widgets": {"arguments": [1]}},
+        {"flare_widgets": {"arguments": {"a": 1}}},
+    ],
+)
+def test_recorded_arguments_of_any_shape(props: Any) -> None:
+    assert folded({**RUNNING, "custom_props": props}).arguments == ()
+
+
+def test_hostile_arguments_are_bounded_text() -> None:
+    hostile = {f"\x1b{n}": "\u202e" + "x" * 10_000 for n in range(1000)}
+    found = folded({**RUNNING, "custom_props": {"flare_widgets": {"arguments": hostile}}}).arguments
+    assert len(found) == 100
+    assert all(a.name.isprintable() and a.value.isprintable() and len(a.value) <= 200 for a in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("16", 16), ("-1", -1), ("0.1", 0.1), ("1e-3", 0.001), ("nan", "nan"), ("inf", "inf"), ("1_0", "1_0"), ("", ""),
+     ("true", "true"), ("9" * 200, "9" * 200)],
+)  # fmt: skip
+def test_values_of_arguments(text: str, value: Any) -> None:
+    assert to_value(text) == value
+    assert type(to_value(text)) is type(value)
+
+
+def test_records_have_the_arguments() -> None:
+    snapshot = apply_updates(
+        folded(RUNNING), [Argument("rate", "0.1"), Argument("value", "x"), MetricValue("loss", "", Point(0, 2.0))]
+    )
+    (record,) = snapshot.records()
+    assert (record.value, record.arguments) == (2.0, "rate=0.1 value=x")
+    frame = snapshot.to_frame()
+    assert list(frame.columns)[:7] == list(MetricRecord._fields)[:7]
+    assert frame[["value", "arg.rate", "arg.value"]].to_dict("records") == [
+        {"value": 2.0, "arg.rate": 0.1, "arg.value": "x"}
+    ]
 
 
 @pytest.mark.parametrize("schema", [None, 0, SCHEMA + 1, "1"])

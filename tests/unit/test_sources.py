@@ -200,6 +200,7 @@ def test_connection_that_breaks_loses_nothing(session: ScriptedSession, files: F
     files.files["app_server/config/config_fed_server.json"] = json.dumps(
         {"components": [{"path": "a.IntimeModelSelector", "args": {"key_metric": "auc"}}]}
     ).encode()
+    files.files["app_server/config/config_fed_client.json"] = json.dumps({"task_script_args": "--rate 0.1"}).encode()
     files.write(record("Round 0 started.") + record("validation metric 0.5 from client site-1"))
     session.answers["cat"] = broken
     assert run(source.poll(ServerClock()), session) == [GroupUnavailable("rounds", "no answer: the line is down", NOW)]
@@ -210,6 +211,7 @@ def test_connection_that_breaks_loses_nothing(session: ScriptedSession, files: F
     known = apply_updates(JobSnapshot("job"), run(source.poll(ServerClock()), session))
     assert known.round == 0
     assert known.series("auc", "site-1") is not None
+    assert known.parameters == {"rate": 0.1}
 
 
 def test_denied_file_access_reads_full_log(session: ScriptedSession, files: Files) -> None:

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import comm
 import pytest
@@ -14,11 +15,12 @@ from job_session import FakeSession
 from recording import RecordingComm
 from waiting import wait_until
 
-from flare_widgets.errors import AuthorizationError
+from flare_widgets.errors import AuthorizationError, InvalidArgumentError
 from flare_widgets.formatting import reader_time
 from flare_widgets.monitoring.job.format import describe
-from flare_widgets.monitoring.job.model import StatusChange, Workflow
+from flare_widgets.monitoring.job.model import Results, StatusChange, Workflow
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
+from flare_widgets.monitoring.results.files import ResultFile
 from flare_widgets.views.core.output_handles import OutputHandles
 from flare_widgets.views.job.view import JobView
 from flare_widgets.views.job.view_model import build_view_model
@@ -490,3 +492,67 @@ class TestClicksWhileACellRuns:
             return
         assert hasattr(KernelComm, "_reply_subshell_for")
         assert 'getattr(comm, "_reply_subshell_for"' in inspect.getsource(kernelbase.Kernel.shell_channel_thread_main)
+
+
+FILES = (
+    ResultFile("workspace/models/server.npy", 5_000_000, "model"),
+    ResultFile("workspace/log.txt", 100, "log"),
+)
+WITH_RESULT = replace(COMPLETED, results=Results(files=FILES))
+
+
+class FileSession(FakeSession):
+    """A session that downloads single files."""
+
+    def __init__(self):
+        super().__init__()
+        self.files = []
+
+    def download_result_file(self, job_id, path, destination=None, *, progress=None):
+        self.files.append((job_id, path, destination))
+        progress(1, 0)
+        return f"{destination}/{path}"
+
+
+def test_result_of_ended_job_lists_its_files(tmp_path):
+    watch, session = FakeWatch(RUNNING), FileSession()
+    view = JobView(watch, session, folder=str(tmp_path))
+    assert (view.result, view.file_actions) == ({}, {})
+    watch.learn(WITH_RESULT)
+    wait_until(lambda: view.result)
+    (model,) = view.result["models"]
+    assert (model["name"], model["action"]) == ("models/server.npy", "fetch models/server.npy")
+    assert view.result["tree"]["summary"] == "2 files, 5.0 MB"
+    act(view, model["action"])
+    wait_until(lambda: view.file_actions["actions"] and view.file_actions["actions"][0]["state"] == "done")
+    folder = str(tmp_path / "hello-numpy-76b8d043-parts")
+    assert session.files == [("76b8d043-5f0e", "workspace/models/server.npy", folder)]
+    assert "models/server.npy" in view._mimebundle()["text/html"]
+
+
+def test_result_without_session_has_no_buttons():
+    view = JobView(FakeWatch(WITH_RESULT))
+    assert view.result["models"][0]["action"] == ""
+    assert view.file_actions == {}
+
+
+def test_view_is_handle_on_job():
+    session = FakeSession()
+    session.job = lambda job_id: SimpleNamespace(
+        id=job_id, abort=lambda: "aborted", logs=lambda target: {"logs": {target: "text"}}
+    )
+    view = JobView(FakeWatch(WITH_RESULT), session)
+    assert (view.job_id, view.status, view.job.id) == ("76b8d043-5f0e", "FINISHED:COMPLETED", "76b8d043-5f0e")
+    assert view.metrics == WITH_RESULT.records()
+    assert view.snapshot is view.wait(5)
+    assert view.abort() == "aborted"
+    assert view.logs("site-1") == {"logs": {"site-1": "text"}}
+    with pytest.raises(InvalidArgumentError, match="without a session"):
+        JobView(FakeWatch(RUNNING)).abort()
+
+
+def test_view_waits_until_job_has_ended():
+    watch = FakeWatch(RUNNING)
+    view = JobView(watch)
+    threading.Timer(0.1, lambda: watch.learn(COMPLETED)).start()
+    assert view.wait(10).status == "FINISHED:COMPLETED"

@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 from IPython.lib.pretty import pretty
 from test_result_folder import result, write
+from waiting import wait_until
 
+from flare_widgets.monitoring.results.files import ResultFile
 from flare_widgets.monitoring.results.statistics import Bin, Histogram
 from flare_widgets.results import Result
+from flare_widgets.results.folder import LISTING
+from flare_widgets.views.core.html import MAX_FORM_BYTES
 from flare_widgets.views.results.histogram import draw_histogram
-from flare_widgets.views.results.view import ResultView
-from flare_widgets.views.results.view_model import build_histograms, build_model_rows, read_outputs
+from flare_widgets.views.results.view import LiveResultView, ResultView
+from flare_widgets.views.results.view_model import build_file_tree, build_histograms, build_model_rows, read_outputs
 
 __all__ = ["result"]  # the fixture
 
@@ -25,7 +30,7 @@ def test_everything_in_a_result_is_shown(result: Result) -> None:
     html = ResultView(result.path)._repr_html_()
     for words in (
         "scatter-and-gather",
-        "rate = 0.5, batch = 16",
+        "batch = 16, fast = true, low = -1, rate = 0.5",
         "models/server.npy",
         "2 × 3 float64",
         "numpy.load(",
@@ -101,3 +106,90 @@ def test_histograms_of_all_sites_come_first() -> None:
 def test_output_that_cannot_be_unfolded_is_left_out(tmp_path: Path, content: str) -> None:
     path = write(tmp_path, {"out.json": content}) / "out.json"
     assert read_outputs({"out.json": path, "gone.json": tmp_path / "gone.json"}) == ()
+
+
+def send(view: LiveResultView, **message: Any) -> None:
+    view._handle_custom_msg(message, [])
+
+
+def test_live_view_has_what_the_result_has(result: Result) -> None:
+    view = LiveResultView(result)
+    sent = json.loads(json.dumps(view.get_state()["contents"]))
+    assert [model["name"] for model in sent["models"]] == [model.name for model in result.models]
+    assert sent["arguments"] == ["batch = 16", "fast = true", "low = -1", "rate = 0.5"]
+    assert {folder["name"] for folder in sent["tree"]["folders"]} >= {"models", "tb_events"}
+    assert sent["histograms"][0]["histograms"][0]["label"] == "all sites"
+    assert view.evaluation[0]["rows"][0]["shades"]
+    assert view.statistics[0]["title"] == "all sites"
+    assert view.metrics
+    assert len(json.dumps({name: view.get_state()[name] for name in ("contents", "metrics", "evaluation")})) < 300_000
+
+
+def test_hostile_result_is_text_in_live_view(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "meta.json": json.dumps({"name": HOSTILE, "job_id": HOSTILE}),
+            "workspace/out.json": json.dumps({HOSTILE: HOSTILE}),
+            "workspace/\x1b[31m\u202e.txt": "",
+            "workspace/statistics/s.json": json.dumps({HOSTILE: {"histogram": {HOSTILE: {HOSTILE: [[0, 1, 5]]}}}}),
+            "workspace/cross_site_val/cross_val_results.json": json.dumps({HOSTILE: {HOSTILE: {HOSTILE: 1}}}),
+        },
+    )
+    state = LiveResultView(Result(tmp_path)).get_state()
+    text = json.dumps({name: state[name] for name in ("contents", "heading", "evaluation")}, ensure_ascii=False)
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+
+
+def test_missing_file_is_downloaded_by_button(tmp_path: Path) -> None:
+    write(tmp_path, {"workspace/log.txt": "x", LISTING: json.dumps({"workspace/models/model.npy": 5_000})})
+    asked: list[str] = []
+
+    def fetch(path: str, progress: Any) -> Path:
+        asked.append(path)
+        assert progress(1_000, 0)
+        return write(tmp_path, {path: "not an array"}) / path
+
+    result = ResultView(tmp_path, fetch=fetch)
+    view = LiveResultView(result)
+    (model,) = view.contents["models"]
+    assert (model["action"], model["load_line"]) == ("fetch models/model.npy", "")
+    assert "still on the server" in pretty(result)
+    assert view.file_actions == {"actions": [], "disabled_reason": ""}
+    send(view, kind="start", action="fetch workspace/../../etc/passwd")
+    send(view, kind="start", action=model["action"])
+    wait_until(lambda: not result.missing and view.contents["models"][0]["load_line"])
+    assert asked == ["workspace/models/model.npy"]
+    assert view.contents["models"][0]["action"] == ""
+    wait_until(lambda: view.file_actions["actions"][0]["state"] == "done")
+
+
+def test_failed_download_says_why(tmp_path: Path) -> None:
+    write(tmp_path, {"workspace/log.txt": "x", LISTING: json.dumps({"workspace/big.bin": 5_000})})
+    view = LiveResultView(Result(tmp_path))
+    send(view, kind="start", action="fetch big.bin")
+    wait_until(lambda: view.file_actions["actions"] and view.file_actions["actions"][0]["state"] == "failed")
+    assert "not on this machine" in view.file_actions["actions"][0]["message"]
+
+
+def test_tree_is_bounded_and_counts_the_rest() -> None:
+    files = [ResultFile(f"workspace/{'/'.join(['d'] * 30)}/{n}.txt", 1, "output") for n in range(600)]
+    tree = build_file_tree(files, (), {})
+    assert tree.summary == "400 files, 400 B, and 200 more files"
+    depth, node = 0, tree
+    while node.folders:
+        (node,) = node.folders
+        depth += 1
+    assert (depth, len(node.files)) == (8, 400)
+
+
+def test_long_result_is_shortened_for_notebook(tmp_path: Path) -> None:
+    features = {
+        f"feature {n}": {"histogram": {"Global": {"train": [[b, b + 1, b] for b in range(60)]}}} for n in range(12)
+    }
+    outputs = {f"workspace/out{n}.json": json.dumps(["x" * 50] * 300) for n in range(5)}
+    write(tmp_path, {"workspace/statistics/s.json": json.dumps(features), **outputs})
+    html = ResultView(tmp_path)._repr_html_()
+    assert len(html) <= MAX_FORM_BYTES
+    assert "Shortened to keep the notebook small" in html

@@ -5,11 +5,11 @@ from __future__ import annotations
 import abc
 import functools
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ...errors import FlareError, InternalError, JobNotFound
+from ...errors import FlareError, InputError, InternalError, JobNotFound
 from ...local_files import absolute_path
 from .. import commands, transfer
 from ..command_sender import CommandSender
@@ -17,6 +17,7 @@ from ..commands import Command
 from ..dual import dual_method
 from ..job_list import JobList, JobRow
 from ..job_status import has_ended
+from ..listed_jobs import ListedJobs
 from .core import SessionCore, transfer_method
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 J = TypeVar("J", bound=JobRow)
 
+_RESULT_FOLDERS = ("workspace", "job")
 _JOB_ID_LENGTH = 36  # of a UUID
 _MAX_NAMES_SHOWN = 5
 _MAX_ABORTS = 4  # of a job that waits
@@ -111,7 +113,7 @@ class JobMethods(SessionCore, Generic[J]):
         reverse: bool = False,
         submit_token: str | None = None,
         **kwargs: Any,
-    ) -> list[dict[str, Any]]:
+    ) -> ListedJobs:
         """Return the jobs of the session's study.
 
         Parameters
@@ -132,12 +134,14 @@ class JobMethods(SessionCore, Generic[J]):
         Returns
         -------
         list of dict
-            ``job_id, job_name, status, submit_time, duration, study``, as text.
+            ``job_id, job_name, status, submit_time, duration, study``, as text. Its ``records()`` and ``to_frame()``
+            are flat, with times as datetimes.
         """
         filters = commands.resolve_aliases(limit, id_prefix, name_prefix, kwargs)
-        return await self._run_command(
+        jobs = await self._run_command(
             commands.list_jobs(detailed=detailed, reverse=reverse, submit_token=submit_token, **filters)
         )
+        return ListedJobs(jobs)
 
     @dual_method
     async def get_job_meta(self, job_id: str) -> dict[str, Any]:
@@ -263,7 +267,7 @@ class JobMethods(SessionCore, Generic[J]):
         job_id: str,
         wanted: Callable[[str, int], bool],
         *,
-        archives: Collection[str] = ("workspace",),
+        archives: Sequence[str] = ("workspace",),
         timeout: float = 20.0,
     ) -> ResultFiles:
         """Read the small files of a finished job's result, and nothing else of it, into memory.
@@ -279,7 +283,7 @@ class JobMethods(SessionCore, Generic[J]):
             folder that :meth:`download_job_result` makes (``workspace/log.json``). Of ``meta.json`` the size is not
             known: 0.
         archives
-            The folders to look into: ``workspace``, ``job``.
+            The folders to look into, in this order: ``workspace``, ``job``.
         timeout
             Seconds; files that arrive later are missing.
 
@@ -297,6 +301,56 @@ class JobMethods(SessionCore, Generic[J]):
             The connection was lost for longer than some seconds.
         """
         return read_result_files(self._sender, commands.download_job(job_id), wanted, archives, timeout)
+
+    @transfer_method
+    def download_result_file(
+        self,
+        job_id: str,
+        path: str,
+        destination: str | None = None,
+        *,
+        progress: ProgressCallback | None = None,
+    ) -> str:
+        """Download one file of a finished job's result, and nothing else of it, however large the rest is.
+
+        Parameters
+        ----------
+        job_id
+            The job.
+        path
+            The file, as in the folder that :meth:`download_job_result` makes: ``workspace/models/server.npy``.
+        destination
+            The folder to put it into, below the folders of its path; `download_dir` when not given.
+        progress
+            As of :meth:`download_job_result`.
+
+        Returns
+        -------
+        str
+            The file. One that is there already is replaced.
+
+        Raises
+        ------
+        InputError
+            There is no such file in the result.
+        JobNotDone
+            The job is running.
+        InternalError
+            The server's archive cannot be read in part: download the whole result.
+        NoConnection, TransferCancelled, DiskFull
+            As of :meth:`download_job_result`; nothing is kept.
+        """
+        if transfer.unpack.is_unsafe_path(path) or path.partition("/")[0] not in _RESULT_FOLDERS:
+            raise InputError(
+                f"{path!r} is not the path of a file in a result",
+                next_step=f"Pass its path as in a downloaded result, which begins with {' or '.join(_RESULT_FOLDERS)}",
+            )
+        target = (absolute_path(destination) if destination else self.kit.download_dir) / path
+        command = commands.download_job(job_id)
+        with command.error_context(self.kit.address):
+            request = functools.partial(request_offer, self._sender, command)
+            transfer.result_files.save_file(request(), path, target, progress, request)
+        return str(target)
 
     @dual_method
     async def list_job_components(self, job_id: str) -> list[str]:
@@ -393,7 +447,7 @@ def read_result_files(
     sender: CommandSender,
     command: Command[list[RemoteFile]],
     wanted: Callable[[str, int], bool],
-    archives: Collection[str],
+    archives: Sequence[str],
     timeout: float,
 ) -> ResultFiles:
     """Read small files that a server offers; see :meth:`.Session.read_result_files`."""

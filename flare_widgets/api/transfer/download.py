@@ -10,6 +10,7 @@ killed process is removed by the next download into the same place.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import shutil
@@ -109,31 +110,33 @@ class _Download:
 
     def run(self) -> None:
         """Fetch all files; errors as in :func:`download_files`."""
-        for name in self._files.names:
+        for name, then in itertools.zip_longest(self._files.names, self._files.names[1:]):
             while True:
                 try:
-                    self._finished_bytes += self._fetch_file(name)
+                    self._finished_bytes += self._fetch_file(name, then)
                     break
                 except NoConnection as e:
                     self._files.reconnect(e)
 
-    def _fetch_file(self, name: str) -> int:
-        """Download a file, or the missing part of it, and return its size."""
+    def _fetch_file(self, name: str, then: str | None) -> int:
+        """Download a file, or the missing part of it, before another one, and return its size."""
         done = False
+        if then is not None and (self._scratch / then).exists():
+            then = None  # some of it is there
         try:
             with (self._scratch / name).open("a+b") as file:
                 received = self._find_resume_offset(file, name) if _is_archive(name) else 0
                 file.truncate(received)
-                while True:
-                    part = self._files.read(name, received)
-                    if part.is_last:
-                        break
-                    file.write(part.data)
-                    received += len(part.data)
-                    self._reporter.report(self._finished_bytes + received, 0)
+                with contextlib.closing(self._files.read_on(name, received, then)) as parts:
+                    for part in parts:
+                        file.write(part.data)
+                        received += len(part.data)
+                        self._reporter.report(self._finished_bytes + received, 0)
+                        nonce = part.nonce
+                        del part  # its bytes, while the next one comes
             done = True
-            if part.nonce is not None:
-                self._files.confirm(name, part.nonce)
+            if nonce is not None:
+                self._files.confirm(name, nonce)
             return received
         finally:
             if not done:

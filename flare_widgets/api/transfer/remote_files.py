@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import collections
+import concurrent.futures
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from typing import Any
 
 from ...errors import InternalError, NoConnection
-from ...wire import transfers
+from ...wire import loop, transfers
 from ...wire.connection import Connection
 from ...wire.errors import NoSuchService, ReplyTimeout
 from .upload import PART_TIMEOUTS_S, ProgressReporter, notify_server
@@ -14,6 +18,25 @@ from .upload import PART_TIMEOUTS_S, ProgressReporter, notify_server
 Offer = tuple[Connection, list[transfers.RemoteFile]]
 
 _RETRY_DELAYS_S = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds before a lost server is asked for a new offer
+
+USUAL_PART_BYTES = 5 << 20
+"""Bytes of a part, unless the server is configured otherwise."""
+
+MAX_PARTS_AHEAD = 2
+"""Parts under way while one is written: their bytes are in memory."""
+
+NEAR_PART_S, QUICK_PART_S = 0.1, 1.0
+"""Seconds that a part takes when more than one is asked for: from a nearer server one comes while the last is written,
+and on a slower line several would only delay each other."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A part that has been asked for."""
+
+    offset: int
+    asked_at: float
+    answer: concurrent.futures.Future[transfers.DownloadChunk]
 
 
 class RemoteFiles:
@@ -34,6 +57,7 @@ class RemoteFiles:
         self.names = [remote.name for remote in offer[1]]
         self._retry_delays = iter(_RETRY_DELAYS_S)
         self._furthest = dict.fromkeys(self.names, 0)
+        self._first: tuple[str, _Asked] | None = None  # the first part of the next file, asked for while one ends
         self._use_offer(*offer)
 
     def read(self, name: str, offset: int) -> transfers.DownloadChunk:
@@ -48,20 +72,45 @@ class RemoteFiles:
         TransferCancelled
             The callback cancelled.
         """
-        request = transfers.download_request(self._references[name], offset)
-        for patience in PART_TIMEOUTS_S:
-            try:
-                chunk = transfers.read_download_chunk(self._request(request, patience))
-                break
-            except ReplyTimeout as e:
-                unanswered = e
-        else:
-            raise unanswered
-        if offset + len(chunk.data) > self._furthest[name]:
-            # It makes progress: a server lost later gets all retries again.
-            self._furthest[name] = offset + len(chunk.data)
-            self._retry_delays = iter(_RETRY_DELAYS_S)
-        return chunk
+        return self._note_progress(name, offset, self._reporter.wait(self._ask(name, offset)))
+
+    def read_on(
+        self, name: str, offset: int, then: str | None = None
+    ) -> Generator[transfers.DownloadChunk, None, None]:
+        """Yield the parts of a file from an offset on, the last of them its end; errors as in :meth:`read`.
+
+        When a part is yielded the next one has been asked for, so that it comes while this one is written. On a quick
+        line more of them are, which saves round trips to a distant server. Near the end of the file so is the first
+        part of the file that is read after it, from its beginning, if one is named.
+        """
+        asked: collections.deque[_Asked] = collections.deque()
+        usual_size = USUAL_PART_BYTES
+        try:
+            while True:
+                request = asked.popleft() if asked else self._take_first(name, offset)
+                part = self._note_progress(name, offset, self._reporter.wait_for(request.answer))
+                took = time.monotonic() - request.asked_at
+                size = len(part.data)
+                if asked and (part.is_last or asked[0].offset != offset + size):
+                    self._settle(asked)
+                    if part.is_last:
+                        continue  # for the end once more: the server goes by what it has answered last
+                offset += size
+                # One that is not of the usual size is probably the last.
+                wanted = 0 if part.is_last else self._count_parts_ahead(took) if size == usual_size else 1
+                while len(asked) < wanted:
+                    asked.append(self._start_asking(name, offset + len(asked) * size))
+                if then is not None and size != usual_size and self._first is None:
+                    self._first = then, self._start_asking(then, 0)
+                usual_size = size
+                is_last = part.is_last
+                yield part
+                if is_last:
+                    return
+                del part, request  # their bytes, while the next ones come
+        finally:
+            for request in asked:
+                request.answer.cancel()
 
     def reconnect(self, error: NoConnection) -> None:
         """Request the same offer again after the loss of the connection; if that is impossible, raise `error`."""
@@ -85,27 +134,73 @@ class RemoteFiles:
         self._notify(transfers.download_confirmation(self._references[name], nonce))
 
     def cancel(self, name: str) -> None:
-        """Tell the server that no more of the file will be requested."""
-        # Best effort: without it the server keeps the file ready until the session ends.
-        reference = self._references[name]
-        if self._features.can_cancel_download:
-            self._notify(transfers.download_cancellation(reference))
-        else:
-            # An older server takes this for the end of the download.
-            self._notify(transfers.download_request(reference, transfers.BEYOND_THE_END))
+        """Tell the server that no more of the file will be requested, nor of the one after it."""
+        names = [name]
+        if self._first is not None:
+            names.append(self._first[0])
+            self._first[1].answer.cancel()
+        for each in names:
+            # Best effort: without it the server keeps the file ready until the session ends.
+            reference = self._references[each]
+            if self._features.can_cancel_download:
+                self._notify(transfers.download_cancellation(reference))
+            else:
+                # An older server takes this for the end of the download.
+                self._notify(transfers.download_request(reference, transfers.BEYOND_THE_END))
 
     def _use_offer(self, connection: Connection, offer: list[transfers.RemoteFile]) -> None:
-        self._connection, self._features = connection, connection.features
+        self._connection, self._features, self._first = connection, connection.features, None
         self._references = {remote.name: remote.reference for remote in offer}
 
-    def _request(self, request: dict[str, Any], timeout: float) -> Any:
-        while True:
+    def _take_first(self, name: str, offset: int) -> _Asked:
+        """Return the request for a part, which has perhaps been sent already."""
+        first, self._first = self._first, None
+        if first is not None and first[0] == name and offset == 0:
+            return first[1]
+        if first is not None:
+            first[1].answer.cancel()
+        return self._start_asking(name, offset)
+
+    def _start_asking(self, name: str, offset: int) -> _Asked:
+        return _Asked(offset, time.monotonic(), loop.start(self._ask(name, offset)))
+
+    def _count_parts_ahead(self, seconds: float) -> int:
+        """Return the number of parts to have under way after one that took some seconds."""
+        # To a server that awaits no confirmation the end of a file, once asked for, means that all of it has arrived.
+        can_ask_beyond_end = self._features.can_cancel_download
+        return MAX_PARTS_AHEAD if NEAR_PART_S < seconds <= QUICK_PART_S and can_ask_beyond_end else 1
+
+    def _settle(self, asked: collections.deque[_Asked]) -> None:
+        """Wait for answers that are not needed."""
+        while asked:
+            self._reporter.wait_until_done(asked.popleft().answer)
+
+    def _note_progress(self, name: str, offset: int, part: transfers.DownloadChunk) -> transfers.DownloadChunk:
+        if offset + len(part.data) > self._furthest[name]:
+            # It makes progress: a server lost later gets all retries again.
+            self._furthest[name] = offset + len(part.data)
+            self._retry_delays = iter(_RETRY_DELAYS_S)
+        return part
+
+    async def _ask(self, name: str, offset: int) -> transfers.DownloadChunk:
+        """Ask for a part; on the I/O thread."""
+        request = transfers.download_request(self._references[name], offset)
+        for patience in PART_TIMEOUTS_S:
             try:
-                return self._reporter.wait(self._connection.stream(*self._features.download_service, request, timeout))
+                return transfers.read_download_chunk(await self._request(request, patience))
+            except ReplyTimeout as e:
+                unanswered = e
+        raise unanswered
+
+    async def _request(self, request: dict[str, Any], timeout: float) -> Any:
+        while True:
+            features = self._features
+            try:
+                return await self._connection.stream(*features.download_service, request, timeout)
             except NoSuchService:
-                if self._features.fallback is None:
+                if features.fallback is None:
                     raise
-                self._features = self._features.fallback
+                self._features = features.fallback
 
     def _notify(self, message: dict[str, Any]) -> None:
         notify_server(self._connection, *self._features.download_service, message)

@@ -7,16 +7,20 @@ is passed over without being transferred.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
 
 from ... import bounds
-from ...errors import NoConnection, TransferCancelled
+from ...errors import InputError, InternalError, NoConnection, TransferCancelled
 from ...formatting.text import sanitize
+from ...local_files import require_space, translate_os_errors
 from ...wire import transfers
 from . import unpack
 from .remote_files import Offer, RemoteFiles
-from .upload import ProgressReporter
+from .upload import ProgressCallback, ProgressReporter
 from .zip_members import KeptFiles, MemberReader, SkippedFile, UnreadableArchive, Wanted
 
 
@@ -51,7 +55,7 @@ class ResultFiles:
 def read_files(
     offer: Offer,
     wanted: Wanted,
-    archives: Collection[str],
+    archives: Sequence[str],
     timeout: float,
     renew_offer: Callable[[], Offer] | None = None,
 ) -> ResultFiles:
@@ -65,7 +69,7 @@ def read_files(
         Decides by path and size which files are read. The size of a file that is in no archive is not known before it
         is read: 0.
     archives
-        The archives to look into, such as ``workspace``; paths in an archive begin with its name.
+        The archives to look into, in this order, such as ``workspace``; paths in an archive begin with its name.
     timeout
         Seconds; files that arrive later are missing.
     renew_offer
@@ -82,23 +86,118 @@ def read_files(
     reporter = ProgressReporter(
         lambda *_: time.monotonic() < deadline, f"not all of the result arrived within {timeout:.0f} s"
     )
-    return _Reading(RemoteFiles(offer, reporter, renew_offer), wanted, reporter).run(archives)
+    kept = KeptFiles()
+    try:
+        _Reading(RemoteFiles(offer, reporter, renew_offer), wanted, reporter, kept).run(archives)
+    except TransferCancelled as e:
+        kept.note_problem(e.description)
+    return ResultFiles(kept.files, tuple(kept.skipped), kept.skipped_count, "; ".join(kept.problems))
+
+
+def save_file(
+    offer: Offer,
+    path: str,
+    target: Path,
+    progress: ProgressCallback | None,
+    renew_offer: Callable[[], Offer] | None = None,
+) -> None:
+    """Save one file of an archive that a server offers, whatever its size, without the rest of the archive.
+
+    Parameters
+    ----------
+    offer, renew_offer
+        As of :func:`read_files`.
+    path
+        The file: ``workspace/models/server.npy``.
+    target
+        Where to save it; the folder is created if missing. The file appears only when it is complete.
+    progress
+        Called with bytes received and 0, since servers do not report the total.
+
+    Raises
+    ------
+    NoConnection, SessionClosed
+        The server was lost.
+    TransferCancelled
+        `progress` returned False.
+    InputError
+        There is no such file in the result.
+    InternalError
+        The server's archive does not allow to read one file alone, or is damaged.
+    DiskFull, FileAccessError
+        The file cannot be written.
+    """
+    reporter = ProgressReporter(progress, "the download was cancelled: nothing was kept")
+    archive = path.partition("/")[0]
+    kept = _SavedFile(target)
+    with translate_os_errors(f"{sanitize(path)} cannot be written to {target.parent}"):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        remote = RemoteFiles(offer, reporter, renew_offer)
+        _Reading(remote, lambda found, _: found == path, reporter, kept, is_bounded=False).run((archive,))
+    if kept.has_all:
+        return
+    if kept.problems:
+        raise InternalError(
+            f"{sanitize(path)} cannot be downloaded alone: {'; '.join(kept.problems)}",
+            next_step="Download the whole result",
+        )
+    raise InputError(f"the result has no file {sanitize(path)}", next_step="Check its path in the list of files")
+
+
+class _SavedFile(KeptFiles):
+    """The one file that is wanted, which goes to the disk."""
+
+    def __init__(self, target: Path) -> None:
+        super().__init__()
+        self._target = target
+        self._partial = target.with_name(f".{uuid.uuid4().hex[:8]}.partial")
+
+    @property
+    def has_all(self) -> bool:
+        return bool(self.files)
+
+    def has_room(self, path: str, size: int) -> bool:
+        require_space(self._target.parent, size, sanitize(path))
+        return True
+
+    def begin(self) -> BinaryIO:
+        return self._partial.open("wb")
+
+    def finish(self, path: str, content: BinaryIO, *, is_good: bool) -> None:
+        try:
+            content.close()
+            if is_good:
+                self._partial.replace(self._target)
+                self.files[path] = b""
+        finally:
+            self._partial.unlink(missing_ok=True)
 
 
 class _Reading:
     """One reading of an offer's files."""
 
-    def __init__(self, remote: RemoteFiles, wanted: Wanted, reporter: ProgressReporter) -> None:
-        self._remote, self._wanted, self._reporter = remote, wanted, reporter
-        self._kept = KeptFiles()
+    def __init__(
+        self,
+        remote: RemoteFiles,
+        wanted: Wanted,
+        reporter: ProgressReporter,
+        kept: KeptFiles,
+        *,
+        is_bounded: bool = True,
+    ) -> None:
+        self._remote, self._wanted, self._reporter, self._kept = remote, wanted, reporter, kept
+        self._is_bounded = is_bounded
         self._transferred = self._request_count = 0
         self._finished: set[str] = set()
 
-    def run(self, archives: Collection[str]) -> ResultFiles:
+    def run(self, archives: Sequence[str]) -> None:
         """Read all of them; errors as in :func:`read_files`."""
-        kept = self._kept
         # The archives last: each is left half-read.
-        names = sorted(map(unpack.check_file_name, self._remote.names), key=lambda name: (name.endswith(".zip"), name))
+        order = {f"{name}.zip": place for place, name in enumerate(archives)}
+        names = sorted(
+            map(unpack.check_file_name, self._remote.names),
+            key=lambda name: (name.endswith(".zip"), order.get(name, -1), name),
+        )
         try:
             for name in names:
                 stem, dot, suffix = name.rpartition(".")
@@ -107,13 +206,10 @@ class _Reading:
                         self._read_archive(name, stem)
                 elif self._wanted(name, 0):
                     self._read_file(name)
-        except TransferCancelled as e:
-            kept.note_problem(e.description)
         finally:
             for name in names:
                 if name not in self._finished:
                     self._remote.cancel(name)
-        return ResultFiles(kept.files, tuple(kept.skipped), kept.skipped_count, "; ".join(kept.problems))
 
     def _read_archive(self, name: str, folder: str) -> None:
         reader = MemberReader(folder, self._wanted, self._kept)
@@ -125,6 +221,8 @@ class _Reading:
                 reader.feed(chunk.data)
         except UnreadableArchive as e:
             self._kept.note_problem(f"the server's {name} {e}")
+        finally:
+            reader.close()
 
     def _read_file(self, name: str) -> None:
         content = bytearray()
@@ -146,10 +244,10 @@ class _Reading:
     def _read(self, name: str, offset: int) -> transfers.DownloadChunk:
         while True:
             self._reporter.report(self._transferred, 0)
-            if self._transferred > bounds.MAX_TRANSFER_BYTES:
+            if self._is_bounded and self._transferred > bounds.MAX_TRANSFER_BYTES:
                 limit = bounds.MAX_TRANSFER_BYTES >> 20
                 raise TransferCancelled(f"the result has more than {limit} MB of files to look at")
-            if self._request_count >= bounds.MAX_TRANSFER_REQUESTS:
+            if self._is_bounded and self._request_count >= bounds.MAX_TRANSFER_REQUESTS:
                 raise TransferCancelled(
                     f"the result takes more than {bounds.MAX_TRANSFER_REQUESTS} requests to look at"
                 )

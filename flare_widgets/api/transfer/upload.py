@@ -87,11 +87,18 @@ class ProgressReporter:
 
     def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the I/O thread and wait for it; cancelling need not wait for an answer."""
-        future = loop.start(coroutine)
+        return self.wait_for(loop.start(coroutine))
+
+    def wait_for(self, future: concurrent.futures.Future[T]) -> T:
+        """Wait for what runs on the I/O thread, and return its result."""
+        self.wait_until_done(future)
+        return future.result()
+
+    def wait_until_done(self, future: concurrent.futures.Future[T]) -> None:
+        """Wait for what runs on the I/O thread, however it ends; it is cancelled if the waiting is."""
         try:
             while not concurrent.futures.wait([future], _PROGRESS_INTERVAL_S).done:
                 self.tick()
-            return future.result()
         except BaseException:
             future.cancel()
             raise

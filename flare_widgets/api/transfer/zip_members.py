@@ -10,10 +10,12 @@ trusted (an unsafe path, a wrong checksum) are left out. Reference: the ZIP form
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from ... import bounds
 from ...formatting.text import sanitize
@@ -26,6 +28,7 @@ _SIGNATURE_SIZE, _HEADER_SIZE = 4, 26
 _MEMBER_SIGNATURE, _END_SIGNATURES = b"PK\x03\x04", (b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x06")
 _FLAG_ENCRYPTED, _FLAG_SIZES_FOLLOW, _FLAG_UTF8 = 1 << 0, 1 << 3, 1 << 11
 _STORED, _DEFLATED = 0, 8
+_MAX_PIECE_BYTES = 1 << 20  # inflated at a time
 _ZIP64_EXTRA, _IN_ZIP64_EXTRA = 1, 0xFFFFFFFF
 
 Wanted = Callable[[str, int], bool]
@@ -65,6 +68,20 @@ class KeptFiles:
         self.skipped_count = 0
         self.problems: list[str] = []
         self._bytes_left = bounds.MAX_KEPT_BYTES
+
+    @property
+    def has_all(self) -> bool:
+        """True if nothing more is wanted."""
+        return False
+
+    def begin(self) -> BinaryIO:
+        """Return a file for the content of a wanted file, which is given to :meth:`finish` in the end."""
+        return io.BytesIO()
+
+    def finish(self, path: str, content: BinaryIO, *, is_good: bool) -> None:
+        """Keep a file whose content was written, if it can be trusted."""
+        if is_good and isinstance(content, io.BytesIO):
+            self.keep(path, content.getvalue())
 
     def has_room(self, path: str, size: int) -> bool:
         """Return True if a wanted file of this size can be kept; if not, note the problem."""
@@ -132,6 +149,10 @@ class MemberReader:
         except StopIteration:
             self.is_done = True
 
+    def close(self) -> None:
+        """Read no further; a file that is half read is given up."""
+        self._parser.close()
+
     def _parse(self) -> Generator[None, None, None]:
         yield
         for _ in range(bounds.MAX_MEMBERS):
@@ -141,6 +162,8 @@ class MemberReader:
             if signature != _MEMBER_SIGNATURE:
                 raise UnreadableArchive(f"is damaged at byte {self.offset}")
             yield from self._parse_member()
+            if self._kept.has_all:
+                return
         raise UnreadableArchive(f"has more than {bounds.MAX_MEMBERS} members")
 
     def _parse_member(self) -> Generator[None, None, None]:
@@ -159,44 +182,55 @@ class MemberReader:
         name = raw_name.decode("utf-8" if flags & _FLAG_UTF8 else "cp437", "replace")
         if len(raw_name) <= bounds.MAX_PATH_BYTES and not name.endswith("/") and not unpack.is_unsafe_path(name):
             path = f"{self._folder}/{name}"
-            content = None
+            is_kept = False
             if path not in self._kept.files and self._wanted(path, size) and self._kept.has_room(path, size):
-                content = yield from self._read_content(path, flags, method, packed_size, size, checksum)
-            if content is None:
+                file = self._kept.begin()
+                try:
+                    is_kept = yield from self._read_content(file, path, flags, method, packed_size, size, checksum)
+                finally:
+                    self._kept.finish(path, file, is_good=is_kept)
+            if not is_kept:
                 self._kept.skip(path, size)
-            else:
-                self._kept.keep(path, content)
         yield from self._skip_to(end)
 
     def _read_content(
-        self, path: str, flags: int, method: int, packed_size: int, size: int, checksum: int
-    ) -> Generator[None, None, bytes | None]:
-        """Return a member's content; None if it cannot be trusted."""
+        self, file: BinaryIO, path: str, flags: int, method: int, packed_size: int, size: int, checksum: int
+    ) -> Generator[None, None, bool]:
+        """Write a member's content into a file; return False if it cannot be trusted."""
         problem = ""
-        content = bytearray()
+        count = found_checksum = 0
+
+        def write(piece: bytes | memoryview) -> None:
+            nonlocal count, found_checksum
+            file.write(piece)
+            count += len(piece)
+            found_checksum = zlib.crc32(piece, found_checksum)
+
         if flags & _FLAG_ENCRYPTED:
             problem = "is encrypted"
         elif method == _STORED and packed_size == size:
-            while len(content) < size:
-                content += yield from self._take_some(size - len(content))
+            while count < size:
+                write((yield from self._take_some(size - count)))
         elif method == _DEFLATED:
             inflater, left = zlib.decompressobj(-zlib.MAX_WBITS), packed_size
+            packed: bytes | memoryview = b""
             try:
-                while left and not inflater.eof and len(content) <= size:
-                    packed = yield from self._take_some(left)
-                    left -= len(packed)
+                while (packed or left) and not inflater.eof and count <= size:
+                    if not packed:
+                        packed = yield from self._take_some(left)
+                        left -= len(packed)
                     # One byte more than announced is enough to see that it is wrong.
-                    content += inflater.decompress(packed, size + 1 - len(content))
+                    write(inflater.decompress(packed, min(_MAX_PIECE_BYTES, size + 1 - count)))
+                    packed = inflater.unconsumed_tail
             except zlib.error:
                 problem = "is damaged"
         else:
             problem = "is packed in a way that FLARE does not use"
-        if not problem and (len(content) != size or zlib.crc32(content) != checksum):
+        if not problem and (count != size or found_checksum != checksum):
             problem = "is damaged"
         if problem:
             self._kept.note_problem(f"{sanitize(path)} {problem}")
-            return None
-        return bytes(content)
+        return not problem
 
     def _take(self, size: int) -> Generator[None, None, bytes]:
         """Return the next `size` bytes; no more than 64 kB."""

@@ -36,6 +36,8 @@ _GROUPS = {
         "jobs.download",
         "results.results",
         "results.metrics",
+        "results.report",
+        "results.export",
         "jobs.components",
         "jobs.compare",
     ),

@@ -12,9 +12,8 @@ from ...formatting.text import sanitize
 from ...monitoring import JobSnapshot, Watch
 from ...monitoring.job.format import job_label
 from ...options import FOLDER_OR_FORM, JOB, LIMIT, NAME_PREFIX, TOKEN, WAIT_TIMEOUT, YES, option
-from ...views.compare.view import CompareView
-from ...views.compare.view_model import MAX_JOBS
-from ...views.core.pretty import PrettyDict, PrettyText
+from ...views.compare.view import CompareText, CompareView
+from ...views.core.pretty import PrettyDict
 from ...views.display import show_jobs, show_submit
 from ...views.job.view import JobView
 from ...views.jobs.table import JobTable
@@ -50,6 +49,7 @@ def jobs(state: MagicsState, limit: int, name: str | None, id: str | None, oldes
         %flare jobs -n 5
         %flare jobs --name hello
         recent = %flare jobs        a list of dicts
+        recent.to_frame()           a pandas.DataFrame, times as datetimes; or recent.records()
     """
     managed = state.managed_session
     listed = managed.session.list_jobs(reverse=not oldest, limit=limit, name_prefix=name, id_prefix=id)
@@ -249,24 +249,42 @@ def components(state: MagicsState, job: str | None) -> list[str]:
     return state.session.list_job_components(state.find_job_id(job))
 
 
-@verb(option("jobs", nargs="+", metavar="JOB", completes="jobs", help=f"two to {MAX_JOBS} jobs: ids or names"))
-def compare(state: MagicsState, jobs: list[str]) -> CompareView | PrettyText:
-    """Compare jobs side by side: status, rounds, time, the best value of each metric, and each metric by round.
+@verb(
+    option(
+        "jobs", nargs="+", metavar="JOB", completes="jobs",
+        help="the jobs: ids, the beginnings of ids, names, or patterns of names such as train*",
+    ),
+    option(
+        "--baseline", default=None, metavar="JOB", completes="jobs",
+        help="the job with which the values of the others are compared",
+    ),
+)  # fmt: skip
+def compare(state: MagicsState, jobs: list[str], baseline: str | None) -> CompareView | CompareText:
+    """Compare jobs side by side: arguments, status, rounds, time, the best value of each metric, and charts.
+
+    Any number of jobs. In the view, click a heading to sort, filter by words and by conditions such as rate>0.1,
+    choose a baseline, hover over the charts, and drag over them to zoom. Of a sweep, parallel coordinates show which
+    arguments led to which metrics.
 
     Running jobs are updated live; the metrics of ended jobs are fetched from their results.
 
     Examples:
         %flare compare 76b8 1a2b
-        %flare compare baseline tuned       by name
+        %flare compare first tuned --baseline first     by name
+        %flare compare "train *"        all jobs whose names begin like that: those of a sweep called train
+        table = %flare compare "train *"
+        table.to_frame()                a pandas.DataFrame; or table.records(), a list of dicts
     """
     managed = state.managed_session
-    ids = list(dict.fromkeys(managed.find_job_id(job) for job in jobs))
-    if not 2 <= len(ids) <= MAX_JOBS:
-        raise UsageError(f"%flare compare: pass two to {MAX_JOBS} different jobs, got {len(ids)}")
+    first = None if baseline is None else managed.find_job_id(baseline)
+    ids = list(dict.fromkeys(job_id for job in jobs for job_id in managed.find_job_ids(job)))
+    ids += [first] if first is not None and first not in ids else []
+    if len(ids) < 2:
+        raise UsageError(f"%flare compare: pass two different jobs or more, got {len(ids)}")
     watches = [managed.monitor.watch(job_id) for job_id in ids]
     run_with_progress("fetching the metrics of the ended jobs", wait_for_results, watches)
-    view = CompareView(watches)
-    return view if state.config.views else PrettyText(repr(view))
+    view = CompareView(watches, first)
+    return view if state.config.views else CompareText(view)
 
 
 def _watch_job(state: MagicsState, job: str | None) -> Watch:

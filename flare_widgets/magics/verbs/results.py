@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from ...api.saved_results import save_result
-from ...local_files import expand_path
+from IPython.core.error import UsageError
+
+from ...formatting.text import sanitize
+from ...local_files import expand_path, shorten_path
 from ...monitoring import JobSnapshot
+from ...monitoring.job.records import flatten
 from ...options import JOB, option
+from ...results.exports import DEFAULT_EXPERIMENT, to_mlflow, to_tensorboard
+from ...results.opening import fetch_result, make_fetch
 from ...views.core.pretty import PrettyTable
+from ...views.report import write_report
 from ...views.results.view import ResultView
 from ..job_display import wait_for_results
 from ..parsing import verb
 from ..progress import ProgressLine, make_transfer_callback, run_with_progress
+from ..prompt import show_if_interactive
 from ..state import MagicsState
 
 _HEADINGS = {
@@ -35,7 +43,9 @@ _HEADINGS = {
 def results(state: MagicsState, job: str | None, to: str | None) -> ResultView:
     """Look into a finished job's result: models, metrics, evaluation, statistics, files.
 
-    The result is downloaded unless it is there already. In place of a job, the folder of a result will do.
+    The result is downloaded unless it is there already; of a large one (over 64 MB), at first only the small files:
+    the others when you ask for them, by a button, model.load() or result.fetch(name). In place of a job, the folder of
+    a result will do.
 
     Examples:
         %flare results
@@ -45,14 +55,15 @@ def results(state: MagicsState, job: str | None, to: str | None) -> ResultView:
         result.to_frame()           the metrics as a pandas.DataFrame
     """
     if job is not None and (expand_path(job) / "workspace").is_dir():
-        return ResultView(job)
+        return _show(state, ResultView(job))
     session, job_id = state.session, state.find_job_id(job)
     name = str(session.get_job_meta(job_id).get("name") or "")
     progress = ProgressLine()
     tell = make_transfer_callback(progress, "received")
-    saved = save_result(session, job_id, name, to or state.results_folder, progress=tell)
-    progress.leave(str(saved))
-    return ResultView(saved.folder)
+    parent = to or state.results_folder
+    folder, words = fetch_result(session, job_id, name, parent, progress=tell)
+    progress.leave(words)
+    return _show(state, ResultView(folder, fetch=make_fetch(session, job_id, name, parent)))
 
 
 @verb(
@@ -71,20 +82,91 @@ def metrics(state: MagicsState, jobs: list[str]) -> PrettyTable:
         rows = %flare metrics 76b8 1a2b     a list of dicts
         pandas.DataFrame(rows)
     """
+    rows = [row for snapshot in _read_snapshots(state, jobs) for row in _list_metrics(snapshot)]
+    return PrettyTable(rows, _HEADINGS, "no metrics")
+
+
+@verb(
+    option(
+        "jobs", nargs="*", metavar="JOB", completes="jobs",
+        help="the jobs: ids, the beginnings of ids, or names (default: the last job); several are compared",
+    ),
+    option(
+        "-o", "--to", default=".", metavar="FILE", completes="folders",
+        help="the HTML file, or a folder for it (default: the working folder)",
+    ),
+)  # fmt: skip
+def report(state: MagicsState, jobs: list[str], to: str) -> Path:
+    """Write a report on a job, or a comparison of several, as one HTML file, and return it.
+
+    It shows what the views show, needs neither a kernel nor a network, and runs no script.
+
+    Examples:
+        %flare report
+        %flare report 76b8 -o report.html
+        %flare report baseline tuned -o comparison.html
+    """
+    path = write_report(to, _read_snapshots(state, jobs))
+    ProgressLine().leave(f"written to {sanitize(shorten_path(path), 500)}")
+    return path
+
+
+@verb(
+    option(
+        "jobs", nargs="*", metavar="JOB", completes="jobs",
+        help="the jobs: ids, the beginnings of ids, or names (default: the last job)",
+    ),
+    option(
+        "--tensorboard", default=None, metavar="FOLDER", completes="folders",
+        help="write TensorBoard's event files into this folder, a folder for each job and site",
+    ),
+    option("--mlflow", action="store_true", help="record a run of MLflow for each job"),
+    option("--experiment", default=DEFAULT_EXPERIMENT, metavar="NAME", help="MLflow's experiment (default: flare)"),
+    option("--uri", default=None, metavar="URI", help="MLflow's tracking server or folder (default: as set up)"),
+)  # fmt: skip
+def export(
+    state: MagicsState, jobs: list[str], tensorboard: str | None, mlflow: bool, experiment: str, uri: str | None
+) -> list[str]:
+    """Hand what is known of jobs to TensorBoard or MLflow; return the folders, or the ids of the runs.
+
+    TensorBoard itself is not needed to write its files; MLflow must be installed: pip install "flare-widgets[mlflow]".
+
+    Examples:
+        %flare export --tensorboard runs
+        %flare export baseline tuned --tensorboard runs
+        %flare export 76b8 --mlflow --experiment hello --uri http://localhost:5000
+    """
+    if (tensorboard is None) is not mlflow:
+        raise UsageError("%flare export: say either --tensorboard FOLDER or --mlflow")
+    made = []
+    for snapshot in _read_snapshots(state, jobs):
+        if tensorboard is not None:
+            made.append(str(to_tensorboard(snapshot, tensorboard)))
+        else:
+            made.append(to_mlflow(snapshot, experiment=experiment, tracking_uri=uri))
+    return made
+
+
+def _read_snapshots(state: MagicsState, jobs: list[str]) -> list[JobSnapshot]:
+    """Return what is known of jobs, of those that have ended with their results."""
     managed = state.managed_session
     ids = list(dict.fromkeys(managed.find_job_id(job) for job in jobs)) or [state.find_job_id(None)]
     watches = [managed.monitor.watch(job_id) for job_id in ids]
     try:
-        run_with_progress("fetching the metrics", wait_for_results, watches)
-        rows = [row for watch in watches for row in _list_metrics(watch.snapshot)]
+        run_with_progress("fetching the results", wait_for_results, watches)
+        return [watch.snapshot for watch in watches]
     finally:
         for watch in watches:
             watch.stop()
-    return PrettyTable(rows, _HEADINGS, "no metrics")
+
+
+def _show(state: MagicsState, result: ResultView) -> ResultView:
+    result.show_live = show_if_interactive(state, result.show)
+    return result
 
 
 def _list_metrics(snapshot: JobSnapshot) -> list[dict[str, Any]]:
     return [
-        {"job": snapshot.name or snapshot.job_id, "job_id": snapshot.job_id, **record._asdict()}
-        for record in snapshot.records()
+        {"job": snapshot.name or snapshot.job_id, "job_id": snapshot.job_id, **record}
+        for record in flatten(snapshot, snapshot.records())
     ]

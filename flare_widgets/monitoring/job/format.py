@@ -220,6 +220,16 @@ def live_metrics_note(snapshot: JobState) -> str:
     return f"Live: only the job's key metric ({name}){state}. Others arrive with the result."
 
 
+def expects_live_metrics(snapshot: JobState) -> bool:
+    """Return whether values of metrics are known, or will soon be, while the job trains its rounds."""
+    if snapshot.status != JobStatus.RUNNING or snapshot.is_packing or not snapshot.current_rounds:
+        return False
+    if any(series.points for series in snapshot.metrics):
+        return True
+    has_source = snapshot.has_live_metrics or snapshot.key_metric is not None
+    return has_source and snapshot.rounds_begun <= _FIRST_SELECTED_ROUND + 1
+
+
 def metrics_without_first_round(snapshot: JobState) -> frozenset[tuple[str, str]]:
     """Return the metrics, by name and workflow, whose value of the first round comes with the result only.
 

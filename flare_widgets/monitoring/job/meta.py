@@ -8,14 +8,13 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ...api.job_status import JobStatus, has_ended
-from ...formatting.text import parse_duration
+from ...formatting.text import parse_duration, parse_iso_time
 from .model import Scheduling, SiteDeployment, StatusChange
 
 _LOCAL_TIME = re.compile(r"(\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}): ?(.*)", re.DOTALL)
 MAX_TIME_S = 1e11
 """Times in seconds since the epoch, and durations, from this on are not valid."""
 _MAX_TEXT_CHARS = 1000  # characters of a name
-_FRACTION = re.compile(r"\.\d+")
 _QUARTER_HOUR_S = 900.0  # seconds; time zones differ from UTC by multiples of that
 
 
@@ -144,19 +143,6 @@ def parse_local_time(value: str) -> float | None:
     try:
         return datetime.fromisoformat(value.replace(",", ".")).replace(tzinfo=timezone.utc).timestamp()
     except (ValueError, OverflowError):
-        return None
-
-
-def parse_iso_time(value: Any) -> float | None:
-    """Parse an ISO time to seconds since the epoch; servers before 2.9 send it without a zone (taken as local)."""
-    if not isinstance(value, str) or not value:
-        return None
-    try:
-        # Python 3.10 supports neither the suffix Z nor fractions of a second with other than 3 or 6 digits.
-        words = _FRACTION.sub(lambda m: f"{m[0]:0<7}"[:7], value.replace("Z", "+00:00"), count=1)
-        when = datetime.fromisoformat(words)
-        return when.astimezone(timezone.utc).timestamp()
-    except (ValueError, OverflowError, OSError):
         return None
 
 

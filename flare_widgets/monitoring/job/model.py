@@ -22,6 +22,9 @@ RANK_SELECTOR, RANK_GLOBAL, RANK_RECORD = 0, 1, 2
 Other lines are those of the workflow's own average and of our component in the job.
 """
 
+RANK_RECORDED, RANK_CONFIGURED = 0, 1
+"""Trust in the source of an argument: the job's meta, where whoever made the job wrote it, or its configuration."""
+
 SELECTOR_VALUE = "selector's value"
 """Name of the values by which the server selects the best model, while the metric's name and direction are unknown."""
 
@@ -278,6 +281,27 @@ class Series:
     site: str
     points: tuple[Point, ...]
     workflow: str = ""
+
+
+@dataclass(frozen=True)
+class Argument:
+    """Argument of the script that the sites run.
+
+    Attributes
+    ----------
+    name, value
+        Its name without dashes, and its value; safe to show.
+    rank
+        The trust in the source: `RANK_RECORDED` or `RANK_CONFIGURED`.
+    """
+
+    name: str
+    value: str
+    rank: int = RANK_RECORDED
+
+    def merge(self, other: Argument) -> Argument:
+        """Return the more trusted one."""
+        return max(self, other, key=lambda a: (a.rank, a.value))
 
 
 @dataclass(frozen=True)

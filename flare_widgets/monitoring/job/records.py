@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from ...optional_packages import import_package
+from ...script_arguments import describe_arguments
 from ..results.scalars import StepSeries
 from .state import JobState
 
@@ -29,6 +29,8 @@ class MetricRecord(NamedTuple):
         The step, as the job's code counts them; None if the value is by round.
     time
         The end of the round, in seconds since the epoch; None if unknown.
+    arguments
+        The arguments of the job's script: ``batch=16 rate=0.1``. A frame has a column for each instead: ``arg.rate``.
     """
 
     workflow: str
@@ -38,10 +40,16 @@ class MetricRecord(NamedTuple):
     value: float
     step: int | None
     time: float | None
+    arguments: str = ""
+
+
+FLAT_COLUMNS = MetricRecord._fields[:-1]
+"""The columns of every flat record, before those of its arguments."""
 
 
 def list_round_metrics(snapshot: JobState) -> list[MetricRecord]:
     """Return the metrics by round of a job, in the order of workflows, metrics, sites and rounds."""
+    arguments = _describe_arguments(snapshot)
     ends = {(r.workflow, r.number): snapshot.round_end(r) for r in snapshot.rounds}
     return [
         MetricRecord(
@@ -52,28 +60,33 @@ def list_round_metrics(snapshot: JobState) -> list[MetricRecord]:
             point.value,
             None,
             ends.get((series.workflow, point.round)),
+            arguments,
         )
         for series in snapshot.metrics
         for point in series.points
     ]
 
 
-def list_step_metrics(scalars: Iterable[StepSeries]) -> list[MetricRecord]:
-    """Return the metrics by step of a job, in the order of metrics, sites and steps."""
+def list_step_metrics(snapshot: JobState, scalars: Iterable[StepSeries]) -> list[MetricRecord]:
+    """Return metrics by step of a job, in the order of metrics, sites and steps."""
+    arguments = _describe_arguments(snapshot)
     return [
-        MetricRecord("", None, series.site, series.name, point.value, point.step, None)
+        MetricRecord("", None, series.site, series.name, point.value, point.step, None, arguments)
         for series in scalars
         for point in series.points
     ]
 
 
-def make_frame(records: Iterable[Any], columns: Iterable[str]) -> Any:
-    """Return records as a ``pandas.DataFrame``.
+def argument_columns(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments as columns of a flat record: ``arg.rate``, so that none is taken for another column."""
+    return {f"arg.{name}": value for name, value in arguments.items()}
 
-    Raises
-    ------
-    NotInstalled
-        pandas is missing.
-    """
-    pandas = import_package("pandas", "a DataFrame")
-    return pandas.DataFrame([tuple(record) for record in records], columns=list(columns))
+
+def flatten(snapshot: JobState, records: Iterable[MetricRecord]) -> list[dict[str, Any]]:
+    """Return records of a job as dicts, with a column for each argument in place of one for all."""
+    columns = argument_columns(snapshot.parameters)
+    return [{**dict(zip(FLAT_COLUMNS, record, strict=False)), **columns} for record in records]
+
+
+def _describe_arguments(snapshot: JobState) -> str:
+    return describe_arguments({argument.name: argument.value for argument in snapshot.arguments})

@@ -6,20 +6,24 @@ combine two versions of itself (``merge``).
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import functools
+import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import singledispatchmethod
 from typing import Any, TypeVar
 
 from ...api.job_status import has_ended
 from ...formatting.text import parse_duration
+from ...script_arguments import MAX_ARGUMENTS, read_recorded_arguments
 from ..results.scalars import StepPoint, StepSeries
 from . import meta as job_meta
 from .model import (
     RANK_SELECTOR,
     SELECTOR_VALUE,
+    Argument,
     BestRound,
     Event,
     Freshness,
@@ -67,8 +71,11 @@ MAX_TASKS, MAX_ROUNDS = 10_000, 10_000
 MAX_WORKFLOWS = 100
 """Maximum number of workflows in a snapshot, the first ones."""
 
+_FEW_PARTS = 16  # new parts that are put into their places one by one, whatever the number of those that are known
+
 K = TypeVar("K")
-V = TypeVar("V", Workflow, Round, SiteTask, SiteActivity, Freshness, Point, Event)
+V = TypeVar("V", Argument, Workflow, Round, SiteTask, SiteActivity, Freshness, Point, Event)
+P = TypeVar("P", Round, SiteTask)
 _SeriesKey = tuple[str, str, str]
 """Name, site and workflow of a series."""
 
@@ -99,6 +106,7 @@ class _Reducer:
 
     def __init__(self, snapshot: JobSnapshot) -> None:
         self._original = self._snapshot = snapshot
+        self._arguments: dict[str, Argument] = {}
         self._workflows: dict[str, Workflow] = {}
         self._rounds: dict[tuple[str, int], Round] = {}
         self._tasks: dict[str, SiteTask] = {}
@@ -112,18 +120,24 @@ class _Reducer:
 
     def result(self) -> JobSnapshot:
         before, changes = self._snapshot, dict[str, Any]()
+        if self._arguments:
+            arguments = _merge_all({a.name: a for a in before.arguments}, self._arguments)
+            changes["arguments"] = tuple(arguments[name] for name in sorted(arguments)[:MAX_ARGUMENTS])
         if self._workflows:
             workflows = _merge_all({w.id: w for w in before.workflows}, self._workflows)
             changes["workflows"] = tuple(sorted(workflows.values(), key=_workflow_sort_key)[:MAX_WORKFLOWS])
         order = {w.id: index for index, w in enumerate(changes.get("workflows", before.workflows))}
         is_reordered = list(order) != [w.id for w in before.workflows]
         if self._rounds or is_reordered:
-            rounds = _merge_all({(r.workflow, r.number): r for r in before.rounds}, self._rounds)
-            in_order = sorted(rounds.values(), key=lambda r: (*_place(order, r.workflow), r.number))
-            changes["rounds"] = tuple(in_order[-MAX_ROUNDS:])
+            rounds = _merge_in_order(
+                before.rounds, self._rounds, _round_key, lambda r: _round_sort_key(r, order), is_reordered
+            )
+            changes["rounds"] = tuple(rounds[-MAX_ROUNDS:])
         if self._tasks or is_reordered:
-            tasks = _merge_all({t.task_id: t for t in before.tasks}, self._tasks)
-            changes["tasks"] = tuple(sorted(tasks.values(), key=lambda t: _task_sort_key(t, order))[-MAX_TASKS:])
+            tasks = _merge_in_order(
+                before.tasks, self._tasks, _task_key, lambda t: _task_sort_key(t, order), is_reordered
+            )
+            changes["tasks"] = tuple(tasks[-MAX_TASKS:])
         changes |= self._merge_metrics()
         if self._scalars:
             changes["live_scalars"] = _merge_scalars(before.live_scalars, self._scalars)
@@ -154,17 +168,20 @@ class _Reducer:
         selector = {series_key(s): s for s in before.selector}
         logged = {key: points for key, points in self._points.items() if key[0] == SELECTOR_VALUE}
         if logged:
-            selector = _merge_series(selector, logged)
-            selector = {key: selector[key] for key in sorted(selector)[:MAX_SERIES]}
-            changes["selector"] = tuple(selector[key] for key in sorted(selector))
+            selector = _first_series(_merge_series(selector, logged))
+            changes["selector"] = tuple(selector.values())
         if self._points or (key_changed and selector):
             recorded = {series_key(s): s for s in before.metrics}
             if key_changed:
                 recorded = _without_selector_values(recorded)
             recorded = _merge_series(recorded, {k: v for k, v in self._points.items() if k not in logged})
-            shown = [selector[key] for key in (selector if key_changed else logged) if key in selector]
+            shown = [
+                each if key_changed else _keep_rounds(each, logged[key])
+                for key, each in selector.items()
+                if key_changed or key in logged
+            ]
             recorded = _merge_series(recorded, dict(_as_key_metric(each, before.key_metric) for each in shown))
-            changes["metrics"] = tuple(recorded[key] for key in sorted(recorded)[:MAX_SERIES])
+            changes["metrics"] = tuple(_first_series(recorded).values())
         if self._bests:
             known = [*self._bests, *(best for best in (before.selector_best, before.recorded_best) if best is not None)]
             for field, is_selector in (("selector_best", True), ("recorded_best", False)):
@@ -196,6 +213,8 @@ class _Reducer:
             duration=latest(before.duration, lasted),
             scheduling=before.scheduling.merge(job_meta.read_scheduling(meta, update.clock_offset)),
         )
+        for name, value in read_recorded_arguments(meta).items():
+            self.apply_one(Argument(name, value))
 
     @apply_one.register
     def _(self, update: ListedStatus) -> None:
@@ -215,6 +234,10 @@ class _Reducer:
             trouble="" if over else before.trouble,
             trouble_label="" if over else before.trouble_label,
         )
+
+    @apply_one.register
+    def _(self, update: Argument) -> None:
+        _merge_into(self._arguments, update.name, update)
 
     @apply_one.register
     def _(self, update: Workflow) -> None:
@@ -332,10 +355,26 @@ def _merge_series(
     merged = dict(known)
     for key, points in more.items():
         series = merged.get(key)
-        points = _merge_all({} if series is None else {p.round: p for p in series.points}, points)
+        known_points = () if series is None else series.points
+        # Mostly they are of rounds after those that are known.
+        at = bisect.bisect_left(known_points, min(points), key=_round_of) if points else len(known_points)
+        later = _merge_all({p.round: p for p in known_points[at:]}, points)
         name, site, workflow = key
-        merged[key] = Series(name, site, tuple(points[n] for n in sorted(points)[-MAX_ROUNDS:]), workflow)
+        in_order = (*known_points[:at], *(later[n] for n in sorted(later)))
+        merged[key] = Series(name, site, in_order[-MAX_ROUNDS:], workflow)
     return merged
+
+
+def _round_of(point: Point) -> int:
+    return point.round
+
+
+def _first_series(series: dict[_SeriesKey, Series]) -> dict[_SeriesKey, Series]:
+    """Return as many as a snapshot may have, in order."""
+    keys = list(series)
+    if len(keys) <= MAX_SERIES and all(a < b for a, b in itertools.pairwise(keys)):
+        return series
+    return {key: series[key] for key in sorted(keys)[:MAX_SERIES]}
 
 
 def _merge_scalars(
@@ -360,6 +399,11 @@ def _without_selector_values(known: dict[_SeriesKey, Series]) -> dict[_SeriesKey
         if points:
             kept[key] = series if len(points) == len(series.points) else dataclasses.replace(series, points=points)
     return kept
+
+
+def _keep_rounds(series: Series, rounds: Collection[int]) -> Series:
+    at = bisect.bisect_left(series.points, min(rounds), key=_round_of)
+    return dataclasses.replace(series, points=tuple(p for p in series.points[at:] if p.round in rounds))
 
 
 def _as_key_metric(series: Series, key: KeyMetric | None) -> tuple[_SeriesKey, dict[int, Point]]:
@@ -402,6 +446,41 @@ def _merge_all(known: dict[K, V], more: dict[K, V]) -> dict[K, V]:
     for key, value in more.items():
         _merge_into(known, key, value)
     return known
+
+
+def _merge_in_order(
+    known: tuple[P, ...],
+    more: dict[K, P],
+    key_of: Callable[[P], K],
+    sort_key: Callable[[P], Any],
+    is_reordered: bool,
+) -> list[P]:
+    """Return known parts, in order, merged with others; those that are new or changed are put into their places."""
+    merged: dict[K, P] = dict(more)
+    kept: list[P] = []
+    for part in known:
+        key = key_of(part)
+        if key in more:
+            merged[key] = part.merge(more[key])
+        else:
+            kept.append(part)
+    if is_reordered or len(merged) > max(_FEW_PARTS, len(kept) >> 4):
+        return sorted(kept + list(merged.values()), key=sort_key)
+    for part in merged.values():
+        bisect.insort(kept, part, key=sort_key)
+    return kept
+
+
+def _round_key(this: Round) -> tuple[str, int]:
+    return this.workflow, this.number
+
+
+def _round_sort_key(this: Round, order: dict[str, int]) -> tuple[int, str, int]:
+    return *_place(order, this.workflow), this.number
+
+
+def _task_key(task: SiteTask) -> str:
+    return task.task_id
 
 
 def _task_sort_key(task: SiteTask, order: dict[str, int]) -> tuple[int, str, float, str, float, str]:

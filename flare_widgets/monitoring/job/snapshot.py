@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import InvalidArgumentError
+from ...optional_packages import make_frame
 from .deserialize import deserialize
 from .format import describe, live_metrics_note
-from .records import MetricRecord, list_round_metrics, list_step_metrics, make_frame
+from .records import FLAT_COLUMNS, MetricRecord, flatten, list_round_metrics, list_step_metrics
 from .state import SCHEMA, JobState
 from .summary import summarize
 
@@ -51,17 +52,17 @@ class JobSnapshot(JobState):
 
         ``pandas.DataFrame(snapshot.records())`` takes them as they are.
         """
-        return [*list_round_metrics(self), *list_step_metrics(self.step_metrics)]
+        return [*list_round_metrics(self), *list_step_metrics(self, self.step_metrics)]
 
     def to_frame(self) -> Any:
-        """Return the :meth:`records` as a ``pandas.DataFrame``.
+        """Return the :meth:`records` as a ``pandas.DataFrame``, with a column for each argument: ``arg.rate``.
 
         Raises
         ------
         NotInstalled
             pandas is missing.
         """
-        return make_frame(self.records(), MetricRecord._fields)
+        return make_frame(flatten(self, self.records()), FLAT_COLUMNS)
 
     def __str__(self) -> str:
         return describe(self)

@@ -8,16 +8,18 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
 
 from ...api.job_status import JobStatus, has_ended
 from ...formatting.text import format_duration
+from ...script_arguments import to_value
 from ..diagnosis.model import Failure
 from ..results.scalars import StepSeries
 from .model import (
+    Argument,
     BestRound,
     Event,
     Freshness,
@@ -128,6 +130,9 @@ class JobState:
         One sentence if the data may be stale or monitoring has stopped, else empty; and the same in two words.
     scheduling
         The server's attempts to start the job, and the reason why it waits.
+    arguments
+        The arguments of the script that the sites run, by name; of several scripts those of the first. They are known
+        from the job's meta, where a sweep and ``%%flare`` record theirs, or from its configuration, once it runs.
     workflows
         The workflows known so far, in the order in which they run.
     rounds
@@ -182,6 +187,7 @@ class JobState:
     trouble: str = ""
     trouble_label: str = ""
     scheduling: Scheduling = _UNSCHEDULED
+    arguments: tuple[Argument, ...] = ()
     workflows: tuple[Workflow, ...] = ()
     rounds: tuple[Round, ...] = ()
     tasks: tuple[SiteTask, ...] = ()
@@ -207,6 +213,11 @@ class JobState:
     seen: tuple[StatusChange, ...] = ()
     troubled_at: float | None = None
     schema: int = SCHEMA
+
+    @property
+    def parameters(self) -> dict[str, int | float | str]:
+        """The arguments of the script that the sites run by name, numbers as numbers."""
+        return {argument.name: to_value(argument.value) for argument in self.arguments}
 
     # -- status and times -----------------------------------------------------------------------------------
 
@@ -381,6 +392,10 @@ class JobState:
         """The rounds of the current workflow."""
         return self.rounds_of(self.current_workflow.id)
 
+    @cached_property
+    def _current_round_starts(self) -> dict[int, float | None]:
+        return {this.number: this.started_at for this in self.current_rounds}
+
     @property
     def total_rounds(self) -> int | None:
         """The number of rounds of the current workflow, as configured; None if it has none, or if it is unknown."""
@@ -409,18 +424,21 @@ class JobState:
         """
         workflow = self.current_workflow if workflow_id is None else self.find_workflow(workflow_id)
         begin = workflow.first_round
-        if begin is None:
-            begin = next((r.number for r in self.rounds if r.workflow == workflow.id), 0)
-        return number - begin + 1
+        return number - (self._first_rounds.get(workflow.id, 0) if begin is None else begin) + 1
+
+    @cached_property
+    def _first_rounds(self) -> dict[str, int]:
+        """The lowest number of a round that has started, by workflow."""
+        return {this.workflow: this.number for this in reversed(self.rounds)}
 
     def round_end(self, of: Round) -> float | None:
         """Return the end of a round: as logged, else the start of the next one, or the end of its workflow or job."""
         if of.ended_at is not None:
             return of.ended_at
-        rounds = self.rounds_of(of.workflow)
-        index = rounds.index(of)
-        if index + 1 < len(rounds):
-            return rounds[index + 1].started_at
+        rounds = self.current_rounds if of.workflow == self.current_workflow.id else self.rounds_of(of.workflow)
+        index = bisect_right(rounds, of.number, key=lambda this: this.number)
+        if index < len(rounds):
+            return rounds[index].started_at
         ended = self.find_workflow(of.workflow).ended_at
         return ended if ended is not None else self.ended_at
 
@@ -607,7 +625,7 @@ class JobState:
 
     def _unfetched_cell(self, site: str, column: Column, now: float) -> MatrixCell:
         """Return the cell of a site that has no task in the newest column."""
-        since = next((r.started_at for r in self.current_rounds if r.number == column.round), None)
+        since = None if column.round is None else self._current_round_starts.get(column.round)
         state = self._unfetched_state(site, now)
         return MatrixCell(state, since, "", column, is_fetched=state != "late")
 
@@ -644,8 +662,15 @@ class JobState:
                 found[site] = rounds[-1].started_at + delay + _late_after(usual)
         return found
 
-    def site_states(self, now: float) -> dict[str, MatrixCell]:
+    def site_states(self, now: float) -> Mapping[str, MatrixCell]:
         """Return the current state of each site, which its newest task tells; see :class:`MatrixCell`."""
+        # Every part of a view asks for it, at the same moment. One assignment: views live in several threads.
+        known: tuple[float, dict[str, MatrixCell]] | None = self.__dict__.get("_known_states")
+        if known is None or known[0] != now:
+            known = self.__dict__["_known_states"] = (now, self._find_site_states(now))
+        return known[1]
+
+    def _find_site_states(self, now: float) -> dict[str, MatrixCell]:
         states = {s.name: MatrixCell(s.state) for s in self.sites if s.name != "server" or s.state == "failed"}
         if self.status == JobStatus.SUBMITTED:
             return {site: cell for site, cell in states.items() if cell.state != "waiting"}

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..diagnosis.model import Failure
 from ..results.scalars import StepPoint
-from .model import BestRound, Event, KeyMetric, Point, Results, Round, SiteActivity, SiteTask, Workflow
+from .model import Argument, BestRound, Event, KeyMetric, Point, Results, Round, SiteActivity, SiteTask, Workflow
 
 NOT_MONITORED = "not monitored"
 """Label of a problem of the monitor, not of the connection."""
@@ -144,6 +144,7 @@ class Diagnosed:
 Update = (
     JobMeta
     | ListedStatus
+    | Argument
     | Workflow
     | KeyMetric
     | Round

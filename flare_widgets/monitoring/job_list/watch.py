@@ -12,7 +12,8 @@ from ...api import commands
 from ...api.job_status import JobStatus, has_ended
 from ...api.session import Session
 from ...errors import AuthorizationError, FlareError, SessionClosed
-from ...formatting.text import parse_duration
+from ...formatting.text import parse_duration, parse_iso_time
+from ...script_arguments import describe_arguments, read_recorded_arguments
 from ..callbacks import CallbackPool
 from ..job import meta as job_meta
 from ..job.updates import NOT_MONITORED, ConnectionProblem
@@ -49,6 +50,9 @@ class ListedJob:
         Its round or its workflow, in words; only for a running job that is being watched, else empty.
     is_lost
         True if the server lists it as RUNNING, but has lost its process.
+    arguments
+        Names and values of the arguments of its sites' script, safe to show; known of jobs whose meta records them, as
+        sweeps and ``%%flare`` do, and of those that are being watched.
     """
 
     job_id: str
@@ -62,6 +66,7 @@ class ListedJob:
     progress: str = ""
     submitter_organization: str = ""
     is_lost: bool = False
+    arguments: tuple[tuple[str, str], ...] = ()
 
     @property
     def ended(self) -> bool:
@@ -70,8 +75,8 @@ class ListedJob:
 
     def to_json(self) -> dict[str, Any]:
         """Return data that :func:`json.dumps` can write; unknown values are left out."""
-        known = {key: value for key, value in vars(self).items() if value not in (None, "", False)}
-        return {**known, "ended": self.ended}
+        facts = {**vars(self), "arguments": describe_arguments(dict(self.arguments))}
+        return {**{key: value for key, value in facts.items() if value not in (None, "", False)}, "ended": self.ended}
 
 
 @dataclass(frozen=True)
@@ -150,7 +155,7 @@ def _read_entry(
     old, more = previous.get(job_id), details.get(job_id, {})
     status = job_meta.text_or_empty(entry.get("status"))
     lasted = parse_duration(entry.get("duration"))
-    submitted = job_meta.epoch_seconds(more.get("submit_time")) or job_meta.parse_iso_time(entry.get("submit_time"))
+    submitted = job_meta.epoch_seconds(more.get("submit_time")) or parse_iso_time(entry.get("submit_time"))
     started = None
     if status == JobStatus.RUNNING and lasted is not None:
         started = received_at - lasted
@@ -167,6 +172,7 @@ def _read_entry(
         started,
         lasted if has_ended(status) else None,
         submitter_organization=job_meta.text_or_empty(more.get("submitter_org")),
+        arguments=tuple(sorted(read_recorded_arguments(more).items())) or (() if old is None else old.arguments),
     )
 
 
@@ -262,12 +268,18 @@ class WatchedJobList:
             self._set_problem(disconnect.message, disconnect.label)
         return self.snapshot != before
 
-    def update_progress(self, progress: Mapping[str, str]) -> bool:
-        """Set the progress of watched jobs; return whether that changed the snapshot."""
+    def update_watched(
+        self, progress: Mapping[str, str], arguments: Mapping[str, tuple[tuple[str, str], ...]] | None = None
+    ) -> bool:
+        """Set the progress and the arguments of watched jobs; return whether that changed the snapshot."""
+        arguments = arguments or {}
         jobs = tuple(
-            job if words == job.progress else dataclasses.replace(job, progress=words)
+            job
+            if words == job.progress and known == job.arguments
+            else dataclasses.replace(job, progress=words, arguments=known)
             for job in self.snapshot.jobs
             for words in [progress.get(job.job_id, "") if job.status == JobStatus.RUNNING and not job.is_lost else ""]
+            for known in [arguments.get(job.job_id) or job.arguments]
         )
         if jobs == self.snapshot.jobs:
             return False

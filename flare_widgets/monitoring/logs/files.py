@@ -10,7 +10,8 @@ from typing import Any
 
 from ...cell_jobs import LIVE_METRICS_MODULE
 from ...config_files import ConfigFileError, parse_config, resolve_variables
-from ..job.model import RANK_RECORD, BestRound, KeyMetric, Point, Workflow
+from ...script_arguments import find_script_arguments
+from ..job.model import RANK_CONFIGURED, RANK_RECORD, Argument, BestRound, KeyMetric, Point, Workflow
 from ..job.updates import LiveMetricsFound, MetricValue, Update
 from ..numbers import finite_or_none, round_count_or_none
 from ..results.values import parse_json
@@ -19,6 +20,8 @@ from .facts import MAX_NAME_CHARS
 
 SERVER_CONFIG = "app_server/config/config_fed_server"
 """Path of the server's configuration, without its suffix: one of `config_files.SUFFIXES`."""
+CLIENT_CONFIG = "app_server/config/config_fed_client"
+"""The same of the sites' part, which the server has too if the whole job is one app for all."""
 ROUND_METRICS = "metrics/round_metrics"
 """Path of the record written by FLARE's MetricsArtifactWriter, which is in every recipe; ``.jsonl`` by default."""
 METRICS_SUMMARY = "metrics/metrics_summary.json"
@@ -82,6 +85,15 @@ def read_config(text: str, suffix: str = ".json") -> ServerConfig | None:
         if isinstance(name, str) and _RECORD_NAME.fullmatch(name):
             round_metrics = f"metrics/{name}"
     return ServerConfig(tuple(updates), round_metrics)
+
+
+def read_arguments(text: str, suffix: str = ".json") -> list[Argument]:
+    """Return the arguments of the sites' script in ``config_fed_client``; empty if it has none, or cannot be read."""
+    try:
+        config = resolve_variables(parse_config(text, suffix))
+    except ConfigFileError:
+        return []
+    return [Argument(name, value, RANK_CONFIGURED) for name, value in find_script_arguments(config).items()]
 
 
 def _read_workflow(config: dict[str, Any], position: int) -> Workflow:

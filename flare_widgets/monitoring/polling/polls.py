@@ -225,9 +225,10 @@ class ServerLogTail:
 
     def _read_config_and_files(self, clock: ServerClock) -> PollGenerator:
         """Read the configuration, the logs that were already rotated, and the current one."""
-        config, listed = yield [
+        config, listed, sites_config = yield [
             commands.read_file("cat", "server", None, f"{self._job_id}/{files.SERVER_CONFIG}.json"),
             commands.ls("server", "-l", self._job_id),
+            commands.read_file("cat", "server", None, f"{self._job_id}/{files.CLIENT_CONFIG}.json"),
         ]
         for answer in (config, listed):
             if answer.error is not None and not isinstance(answer.error, AuthorizationError):
@@ -238,6 +239,8 @@ class ServerLogTail:
         elif self._submitted is not None:
             told = files.read_config(*self._submitted)
         facts: list[Update] = []
+        if sites_config.error is None and not is_missing_file(sites_config.value):
+            facts += files.read_arguments(sites_config.value)
         if told is not None:
             facts += told.updates
             self._metrics_file = told.round_metrics_path

@@ -34,8 +34,13 @@ MAX_PATH_CHARS = 300
 RUN_FOLDER = "workspace/"
 """Folder of the server's part of the run in a result."""
 
+JOB_FOLDER = "job/"
+"""Folder of the job as it was submitted in a result."""
+
 SERVER_CONFIG = f"{RUN_FOLDER}app_server/config/config_fed_server"
 """Path of the server's configuration, without its suffix."""
+
+_SITES_CONFIG = re.compile(r"\A(?:workspace|job)/(?:.*/)?config/config_fed_client\.[a-z]{3,5}")
 
 METRICS_SUMMARY = "metrics/metrics_summary.json"
 """Path in the run folder of the summary of FLARE's record of metrics."""
@@ -48,7 +53,8 @@ _MAX_BYTES = {
     "evaluation": 2 * MB,
     "statistics": 2 * MB,
     "output": MB,
-    "config": MB // 2,
+    "config": MB // 4,
+    "sites' config": MB // 4,
     "meta.json": MB // 2,
 }
 """Total bytes of the files of each kind that are read; together no more than a session keeps of a result."""
@@ -104,14 +110,16 @@ def kind_of(path: str, statistics_path: str | None = None) -> Kind:
 class Selection:
     """Choice of the files that are read at the end of a job: call it with the path and the size of each.
 
-    Chosen are the server's configuration, its log and the other logs beside it, the records of metrics, scalars,
-    evaluation and statistics, ``meta.json``, and the JSON that the job's own code wrote, among which statistics may be;
-    each kind up to a total of some megabytes.
+    Chosen are the configuration of the server and of the sites, the server's log and the other logs beside it, the
+    records of metrics, scalars, evaluation and statistics, ``meta.json``, and the JSON that the job's own code wrote,
+    among which statistics may be; each kind up to a total of some megabytes. Of the job as it was submitted, only the
+    sites' configuration is chosen.
 
     Attributes
     ----------
     too_large
-        Files that would have been chosen, were they not so large; without those of the job's own code.
+        Files that would have been chosen, were they not so large; without those of the job's own code and
+        configurations of sites.
     """
 
     def __init__(self) -> None:
@@ -124,7 +132,7 @@ class Selection:
         if group is None:
             return False
         if size > self._left[group]:
-            if group != "output" and len(self.too_large) < MAX_LISTED:
+            if group not in ("output", "sites' config") and len(self.too_large) < MAX_LISTED:
                 self.too_large.append(ResultFile(sanitize(path, MAX_PATH_CHARS), size, kind_of(path)))
             return False
         self._left[group] -= size
@@ -151,6 +159,11 @@ def is_server_log(name: str) -> bool:
     return _SERVER_LOG.fullmatch(name) is not None
 
 
+def sites_config_paths(paths: Iterable[str]) -> list[str]:
+    """Return the paths of the sites' configuration, that of the server's app first."""
+    return sorted(filter(_SITES_CONFIG.fullmatch, paths), key=lambda path: (not path.startswith(RUN_FOLDER), path))
+
+
 def rotation_order(path: str) -> tuple[int, str]:
     """Return a key that sorts the parts of a rotated log from the oldest to the newest, and other files by path."""
     number = path.rpartition(".")[2]
@@ -169,6 +182,8 @@ def _group(path: str) -> str | None:
     """Return the key in `_MAX_BYTES` of a file that is wanted if it is small; None if it is not wanted."""
     if path == "meta.json":
         return path
+    if _SITES_CONFIG.fullmatch(path):
+        return "sites' config"
     if is_server_log(path.removeprefix(RUN_FOLDER)):
         return "log.json"
     kind = kind_of(path)

@@ -16,7 +16,11 @@ from .files import ResultFile, Selection, list_files
 from .scalars import StepSeries, is_event_file, read_scalars
 from .statistics import Statistics, find_statistics_path, read_statistics
 
+ARCHIVES = ("workspace", "job")
+"""The parts of a result that are looked into, in this order."""
+
 _MAX_NAMES_SHOWN = 3
+_MAX_SITES_CONFIGS = 3  # a hostile one takes a second
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,10 @@ class JobResult:
     config_text, config_suffix
         The server's part of the job's configuration as it stands, and the suffix of its format (``.conf``); empty if it
         has none.
+    sites_configs
+        The sites' part of it as it stands, with its suffix: the texts of all apps, as far as they were read.
     config
-        The same, parsed, with its variables replaced; None if that is impossible.
+        The same as `config_text`, parsed, with its variables replaced; None if that is impossible.
     log
         The server's ``log.json``, with its rotated parts in front, as bytes; empty if it has none.
     other_logs
@@ -50,6 +56,7 @@ class JobResult:
 
     config_text: str = ""
     config_suffix: str = ""
+    sites_configs: tuple[tuple[str, str], ...] = ()
     config: Mapping[str, Any] | None = None
     log: tuple[bytes, ...] = ()
     other_logs: Mapping[str, str] = field(default_factory=dict)
@@ -80,7 +87,8 @@ def fetch_job_result(session: Session, job_id: str, timeout: float) -> JobResult
         The job is running, or the server was lost or refuses.
     """
     selection = Selection()
-    return parse_job_result(session.read_result_files(job_id, selection, timeout=timeout), selection.too_large)
+    result = session.read_result_files(job_id, selection, archives=ARCHIVES, timeout=timeout)
+    return parse_job_result(result, selection.too_large)
 
 
 def parse_job_result(result: ResultFiles, too_large: Sequence[ResultFile] = ()) -> JobResult:
@@ -114,6 +122,11 @@ def parse_job_result(result: ResultFiles, too_large: Sequence[ResultFile] = ()) 
     return JobResult(
         config_text=texts.get(config_path, ""),
         config_suffix=config_suffix,
+        sites_configs=tuple(
+            (texts[path], suffix)
+            for path in files.sites_config_paths(texts)[:_MAX_SITES_CONFIGS]
+            if (suffix := "." + path.rpartition(".")[2]) in SUFFIXES
+        ),
         config=config,
         log=tuple(result.files[path] for path in sorted(logs_of_server, key=files.rotation_order)),
         other_logs=logs,

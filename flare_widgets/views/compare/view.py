@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import traitlets
 from markupsafe import Markup
@@ -16,90 +16,148 @@ from ...errors import InvalidArgumentError
 from ...formatting.reader_time import format_date_time
 from ...formatting.table import Table
 from ...monitoring import Monitor
+from ...optional_packages import make_frame
 from ..core import svg_chart
 from ..core.html import fit_to_notebook, scoped_style, template_environment
 from ..core.live_view import LiveView
+from ..core.pretty import PrettyText
+from ..job.metrics import Metric
 from ..job.view import JobSource
-from .view_model import MAX_JOBS, Comparison, best_cells, compare_snapshots, comparison_rows
+from .charts import build_metrics, build_parallel, draw_parallel
+from .view_model import Cell, Column, Comparison, build_columns, compare_snapshots
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _STATIC = Path(__file__).parents[1] / "static"
+_MAX_STATIC_ROWS, _MAX_STATIC_LINES, _MAX_STATIC_POINTS = 60, 9, 150
+_LOG_RATIO = 50.0  # of the largest to the smallest value, from which on a static chart is logarithmic
+_BEST = "* best of all"
+
+T = TypeVar("T")
 
 
 class CompareView(LiveView):
-    """Several jobs side by side: status, rounds, time, the best of each metric, and the metrics over the rounds.
+    """Any number of jobs side by side: arguments, status, rounds, time, the best of each metric, and charts.
 
     Parameters
     ----------
     watches
-        The watches of the jobs; two at least, eight at most.
+        The watches of the jobs; two at least.
+    baseline
+        The id of the job with which the values of the others are compared; the reader can choose another one.
 
     Attributes
     ----------
     jobs : list of dict
-        The jobs as :class:`.ComparedJob` has them, without their points.
-    headings, rows : list
-        The table.
-    best_cells : list
-        The row and the column of each cell that has the best value of its metric.
+        ``job_id``, ``label``, ``trouble`` and ``problem`` of each job.
+    columns : list of dict
+        The table, as :class:`.Column` has it.
+    ranking : list of int
+        The indices of the jobs, the best first.
+    baseline_row : int
+        The index of the baseline; -1 if there is none.
     metrics : list of dict
-        ``name``, ``lower_is_better``, the points of each job (``lines``), the ``best`` of them, and the ``scale``.
-    differences : list of str
-        The properties in which the jobs differ.
+        The charts, as :class:`flare_widgets.views.job.metrics.Metric` has them.
+    parallel : dict
+        Parallel coordinates, as :class:`.Parallel` has them; empty if there are none.
+    shared : str
+        What all jobs have in common, in words.
     has_ended : bool
         True if there will be no more updates: all jobs have ended, or the view was made static.
 
     Raises
     ------
     InvalidArgumentError
-        There are fewer than two jobs, or more than eight.
+        There are fewer than two jobs, or the baseline is none of them.
     """
 
     _esm = _STATIC / "compare.js"
     _css = _STATIC / "compare.css"
+    _max_messages_per_s = 2  # they are large
 
     jobs = traitlets.List(traitlets.Dict()).tag(sync=True)
-    headings = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    rows = traitlets.List(traitlets.List()).tag(sync=True)
-    best_cells = traitlets.List(traitlets.List()).tag(sync=True)
+    columns = traitlets.List(traitlets.Dict()).tag(sync=True)
+    ranking = traitlets.List(traitlets.Int()).tag(sync=True)
+    baseline_row = traitlets.Int(-1).tag(sync=True)
     metrics = traitlets.List(traitlets.Dict()).tag(sync=True)
-    differences = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    parallel = traitlets.Dict().tag(sync=True)
+    shared = traitlets.Unicode().tag(sync=True)
     has_ended = traitlets.Bool().tag(sync=True)
 
-    def __init__(self, watches: Sequence[JobSource]) -> None:
-        if not 2 <= len(watches) <= MAX_JOBS:
-            raise InvalidArgumentError(f"give two to {MAX_JOBS} jobs to compare, not {len(watches)}")
+    def __init__(self, watches: Sequence[JobSource], baseline: str | None = None) -> None:
+        if len(watches) < 2:
+            raise InvalidArgumentError(f"pass two jobs or more to compare, not {len(watches)}")
         self._watches = tuple(watches)
+        ids = [watch.snapshot.job_id for watch in watches]
+        if baseline is not None and baseline not in ids:
+            raise InvalidArgumentError(f"the baseline {baseline!r} is none of the jobs that are compared")
+        self._baseline = None if baseline is None else ids.index(baseline)
         self._unsubscribe: list[Callable[[], None]] = []
         super().__init__()
         self._unsubscribe = [watch.subscribe(lambda _: self._request_update()) for watch in watches]
         self._update_or_finish()
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return a flat record for each job, which ``pandas.DataFrame`` takes as it is.
+
+        Returns
+        -------
+        list of dict
+            ``job_id, name, status, workflow, sites, rounds, time`` (seconds), ``arg.NAME`` of each argument of the
+            sites' script, and ``metric.NAME`` and ``round.NAME``: the best value of each metric and its round, or the
+            last ones if its better direction is unknown.
+        """
+        return self._comparison().records()
+
+    def to_frame(self) -> Any:
+        """Return the :meth:`records` as a ``pandas.DataFrame``.
+
+        Raises
+        ------
+        NotInstalled
+            pandas is missing.
+        """
+        return make_frame(self.records())
 
     def _comparison(self) -> Comparison:
         return compare_snapshots([watch.snapshot for watch in self._watches], time.time())
 
     def _state(self) -> dict[str, Any]:
         comparison = self._comparison()
-        headings, rows = comparison_rows(comparison)
-        jobs = [{key: value for key, value in vars(job).items() if key != "lines"} for job in comparison.jobs]
+        parallel = build_parallel(comparison)
         return {
-            "jobs": jobs,
-            "headings": headings,
-            "rows": rows,
-            "best_cells": [list(cell) for cell in best_cells(comparison)],
-            "metrics": [_metric_json(comparison, metric) for metric in comparison.metrics],
-            "differences": list(comparison.differences),
+            "jobs": [
+                {key: getattr(j, key) for key in ("job_id", "label", "trouble", "problem")} for j in comparison.jobs
+            ],
+            "columns": [_column_json(column) for column in build_columns(comparison, self._baseline)],
+            "ranking": comparison.ranking(),
+            "baseline_row": -1 if self._baseline is None else self._baseline,
+            "metrics": [metric.to_json() for metric in build_metrics(comparison, self._baseline)],
+            "parallel": {} if parallel is None else parallel.to_json(),
+            "shared": comparison.shared,
             "has_ended": self._is_static or self._have_all_ended(),
         }
 
     def _mimebundle(self) -> dict[str, str]:
         comparison = self._comparison()
-        return {"text/plain": comparison_text(comparison), "text/html": comparison_html(comparison, time.time())}
+        return {
+            "text/plain": comparison_text(comparison, self._baseline),
+            "text/html": comparison_html(comparison, time.time(), self._baseline),
+        }
+
+    def _handle_message(self, message: dict[str, Any]) -> None:
+        if message.get("kind") == "baseline":
+            row = message.get("row")
+            is_row = isinstance(row, int) and not isinstance(row, bool) and 0 <= row < len(self._watches)
+            self._baseline = row if is_row else None
+            self._request_update()
 
     def _facts(self) -> object:
-        return [replace(watch.snapshot, facts_at=None) for watch in self._watches]
+        return [self._baseline, *(replace(watch.snapshot, facts_at=None) for watch in self._watches)]
 
     def _milestone(self) -> object:
-        return [watch.snapshot.status for watch in self._watches]
+        return [self._baseline, *(watch.snapshot.status for watch in self._watches)]
 
     def _is_finished(self) -> bool:
         return self._have_all_ended()
@@ -115,7 +173,27 @@ class CompareView(LiveView):
             unsubscribe()
 
 
-def compare(monitor: Monitor, job_ids: Sequence[str]) -> CompareView:
+class CompareText(PrettyText):
+    """Jobs side by side as text, with the same records as the view."""
+
+    _records: list[dict[str, Any]]
+
+    def __new__(cls, view: CompareView) -> Self:
+        """Return the text of a view as it is now."""
+        text = super().__new__(cls, repr(view))
+        text._records = view.records()
+        return text
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return a flat record for each job; see :meth:`CompareView.records`."""
+        return self._records
+
+    def to_frame(self) -> Any:
+        """Return the :meth:`records` as a ``pandas.DataFrame``."""
+        return make_frame(self._records)
+
+
+def compare(monitor: Monitor, job_ids: Sequence[str], baseline: str | None = None) -> CompareView:
     """Return jobs side by side; show them by naming the result at the end of a cell, or by ``show()``.
 
     Running jobs are followed; the metrics of ended ones are fetched from their results, which takes some seconds.
@@ -125,89 +203,117 @@ def compare(monitor: Monitor, job_ids: Sequence[str]) -> CompareView:
     monitor
         The session's monitor.
     job_ids
-        Two to eight jobs.
+        Two jobs or more.
+    baseline
+        The job with which the values of the others are compared.
 
     Raises
     ------
     InvalidArgumentError
-        There are fewer than two different jobs, or more than eight.
+        There are fewer than two different jobs, or the baseline is none of them.
 
     Examples
     --------
     >>> compare(monitor, [first, second])  # doctest: +SKIP
+    >>> compare(monitor, found_ids).to_frame()  # doctest: +SKIP
     """
     asked = list(dict.fromkeys(job_ids))
-    if not 2 <= len(asked) <= MAX_JOBS:
-        raise InvalidArgumentError(f"give two to {MAX_JOBS} different jobs to compare, not {len(asked)}")
-    return CompareView([monitor.watch(job_id) for job_id in asked])
+    if len(asked) < 2:
+        raise InvalidArgumentError(f"pass two different jobs or more to compare, not {len(asked)}")
+    return CompareView([monitor.watch(job_id) for job_id in asked], baseline)
 
 
-def _metric_json(comparison: Comparison, metric: str) -> dict[str, Any]:
-    lines = [job.lines.get(metric) for job in comparison.jobs]
-    best = comparison.best(metric)
-    points = [point for line in lines if line is not None for point in line.points]
-    return {
-        "name": metric,
-        "direction": comparison.directions[metric],
-        "lines": [[] if line is None else list(map(list, line.points)) for line in lines],
-        "best": best,
-        **svg_chart.value_scales_json([*points, *([best] if best else [])]),
-    }
-
-
-def comparison_text(comparison: Comparison) -> str:
+def comparison_text(comparison: Comparison, baseline: int | None = None) -> str:
     """Return jobs side by side as an aligned table."""
-    headings, rows = comparison_rows(comparison)
-    for row, column in best_cells(comparison):
-        rows[row][column] += " *"
-    notes = ["* best of all"] if best_cells(comparison) else []
-    return Table(headings, rows, [*_troubles(comparison), *notes, *_notes(comparison)]).to_text()
+    columns = build_columns(comparison, baseline)
+    rows = [list(map(_cell_text, cells)) for cells in zip(*(column.cells for column in columns), strict=True)]
+    has_best = any(cell.is_best for column in columns for cell in column.cells)
+    notes = [*_troubles(comparison), *([_BEST] if has_best else []), *_notes(comparison, baseline)]
+    return Table([column.heading for column in columns], rows, notes).to_text()
 
 
-def comparison_html(comparison: Comparison, now: float) -> str:
+def comparison_html(comparison: Comparison, now: float, baseline: int | None = None) -> str:
     """Return jobs side by side as HTML for a saved notebook, with a chart of each metric."""
-    return fit_to_notebook(lambda share: _render(comparison, now, share))
-
-
-def _render(comparison: Comparison, now: float, share: float) -> str:
     root, style = scoped_style("compare-static.css")
-    headings, rows = comparison_rows(comparison)
-    shown = comparison.metrics[: ceil(len(comparison.metrics) * share)]
-    left_out = len(comparison.metrics) - len(shown)
-    return (
-        template_environment()
-        .get_template("compare.html.j2")
-        .render(
-            root=root,
-            style=style,
-            headings=headings,
-            rows=rows,
-            troubles=_troubles(comparison),
-            best_cells=best_cells(comparison),
-            notes=_notes(comparison) + ([f"The live view has {left_out} more charts."] if left_out else []),
-            charts=[_render_chart(comparison, metric) for metric in shown],
-            made_at=format_date_time(now),
+    columns, metrics = build_columns(comparison, baseline), build_metrics(comparison, baseline)
+    parallel, labels = build_parallel(comparison), [job.label for job in comparison.jobs]
+
+    def render(share: float) -> str:
+        rows = _rows_to_keep(comparison, baseline, ceil(_MAX_STATIC_ROWS * share))
+        shown = metrics[: ceil(len(metrics) * share)]
+        left_out = [
+            f"{count} more {noun}{'' if count == 1 else 's'}"
+            for count, noun in ((len(labels) - len(rows), "job"), (len(metrics) - len(shown), "chart"))
+            if count
+        ]
+        rest = [f"The live view has {' and '.join(left_out)}."] if left_out else []
+        return (
+            template_environment()
+            .get_template("compare.html.j2")
+            .render(
+                root=root,
+                style=style,
+                columns=columns,
+                rows=rows,
+                baseline=baseline,
+                troubles=_troubles(comparison),
+                notes=[*_notes(comparison, baseline), *rest],
+                charts=[_render_chart(comparison, metric) for metric in shown],
+                parallel=None if parallel is None else draw_parallel(parallel, labels, rows),
+                made_at=format_date_time(now),
+            )
         )
+
+    return fit_to_notebook(render)
+
+
+def _rows_to_keep(comparison: Comparison, baseline: int | None, count: int) -> list[int]:
+    """Return the indices of the jobs in the table, in their order: of many, the best."""
+    kept = set(comparison.ranking()[:count]) | ({baseline} if baseline is not None else set())
+    return sorted(kept)
+
+
+def _render_chart(comparison: Comparison, metric: Metric) -> Markup:
+    lines = [line for line in metric.lines if not line.is_optional][:_MAX_STATIC_LINES]
+    values = [value for line in metric.lines for _, value in line.points]
+    better = {"min": " (lower is better)", "max": " (higher is better)"}.get(comparison.directions[metric.name], "")
+    winner = next((f" ({comparison.jobs[number].label})" for number in sorted(comparison.winners(metric.name))), "")
+    is_log = bool(values) and min(values) > 0 and max(values) / min(values) >= _LOG_RATIO
+    return svg_chart.line_chart(
+        [svg_chart.ChartLine(line.name, _thin(line.points), line.is_bold, line.label) for line in lines],
+        title=f"{metric.name} by round{better}",
+        first_x=1,
+        log_scale=is_log,
+        mark=None if metric.best is None else svg_chart.ChartMark(*metric.best, f"best{winner}"),
+        hidden_count=len(metric.lines) - len(lines),
+        band=svg_chart.ChartBand(metric.band_label, _thin(metric.band)) if metric.band else None,
     )
 
 
-def _render_chart(comparison: Comparison, metric: str) -> Markup:
-    lines = [
-        svg_chart.ChartLine(job.label, line.points if (line := job.lines.get(metric)) else ())
-        for job in comparison.jobs
-    ]
-    best = comparison.best(metric)
-    better = {"min": " (lower is better)", "max": " (higher is better)"}.get(comparison.directions[metric], "")
-    title = f"{metric} by round{better}"
-    return svg_chart.line_chart(lines, title=title, mark=None if best is None else svg_chart.ChartMark(*best, "best"))
+def _thin(points: tuple[T, ...]) -> tuple[T, ...]:
+    """Return fewer points; the newest one stays."""
+    return points[::-1][:: ceil(len(points) / _MAX_STATIC_POINTS) or 1][::-1]
+
+
+def _column_json(column: Column) -> dict[str, Any]:
+    cells = [{key: value for key, value in vars(cell).items() if value not in ("", False)} for cell in column.cells]
+    return {**vars(column), "cells": cells}
+
+
+def _cell_text(cell: Cell) -> str:
+    note = f" ({cell.note})" if cell.note else ""
+    difference = f" {cell.difference}" if cell.difference else ""
+    return f"{cell.text}{note}{difference}{' *' if cell.is_best else ''}"
 
 
 def _troubles(comparison: Comparison) -> list[str]:
     return [f"{job.label}: {job.trouble}" for job in comparison.jobs if job.trouble]
 
 
-def _notes(comparison: Comparison) -> list[str]:
+def _notes(comparison: Comparison, baseline: int | None) -> list[str]:
     notes = [f"{job.label}: {job.problem}" for job in comparison.jobs if job.problem]
-    if comparison.differences:
-        notes.append(f"Differences: {', '.join(comparison.differences)}")
+    if comparison.shared:
+        notes.append(f"Same in all: {comparison.shared}")
+    if baseline is not None:
+        notes.append(f"Differences are to {comparison.jobs[baseline].label}")
     return notes

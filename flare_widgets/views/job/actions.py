@@ -8,10 +8,12 @@ from typing import Any, Protocol, TypeVar
 
 from ...api import commands, permissions
 from ...api.commands import Command
-from ...api.saved_results import ResultSession, SavedResult, save_result
+from ...api.job import Job
+from ...api.saved_results import SavedResult, save_result
 from ...formatting.text import SHORT_ID, sanitize
 from ...monitoring.job.snapshot import JobSnapshot
 from ...monitoring.job.updates import NOT_MONITORED
+from ...results.opening import ReadableResults
 from ..core.actions import Action, ActionContext, Actions
 
 T = TypeVar("T")
@@ -19,8 +21,11 @@ T = TypeVar("T")
 _ONLY_CLONE = "clone it to run it again"
 
 
-class JobSession(permissions.PermissionSource, ResultSession, Protocol):
+class JobSession(permissions.PermissionSource, ReadableResults, Protocol):
     """The interface of a session that a job's view needs."""
+
+    def job(self, job_id: str) -> Job:
+        """Return a handle on a job."""
 
     def start(self, command: Command[T]) -> concurrent.futures.Future[T]:
         """Send a command without waiting for it."""
@@ -62,9 +67,7 @@ class JobActions(Actions):
                 "download",
                 "Download",
                 run=self._download,
-                disabled_reason=lambda: (
-                    self._not_ended_reason("there are no results to download") or self._denial_reason("download_job")
-                ),
+                disabled_reason=self.download_disabled_reason,
                 emphasis="primary",
                 is_cancellable=True,
             ),
@@ -102,6 +105,10 @@ class JobActions(Actions):
         """Process a new snapshot: "abort requested" is obsolete once the status has changed."""
         if self._get_snapshot().status != self._status_at_abort:
             self.reset("abort")
+
+    def download_disabled_reason(self) -> str:
+        """Return the reason why the result, or a part of it, cannot be downloaded now; empty if it can."""
+        return self._not_ended_reason("there are no results to download") or self._denial_reason("download_job")
 
     def _abort(self, _: ActionContext) -> concurrent.futures.Future[str]:
         self._status_at_abort = self._get_snapshot().status

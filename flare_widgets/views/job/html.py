@@ -12,7 +12,9 @@ from typing import Any, TypeVar
 from ...formatting.text import sanitize
 from ...monitoring.job.model import Results
 from ...monitoring.job.snapshot import JobSnapshot
+from ...monitoring.results.statistics import Statistics
 from ..core.html import TimeFormatter, fit_to_notebook, scoped_style, template_environment
+from ..results.view_model import build_file_groups, build_histograms, build_listed_models
 from .events import MAX_EVENTS, build_events
 from .matrix import CELL_STATES, STATIC_LIMITS, Matrix
 from .metrics import MAX_OPEN_CHARTS, build_charts, describe_hidden_metrics
@@ -23,6 +25,7 @@ from .view_model import JobProgress, build_view_model
 _DEPLOYMENT_GLYPHS = {"waiting": "○", "deployed": "✓", "failed": "✕"}
 _EVENT_GLYPHS = {"workflow": "·", "warning": "!", "error": "✕"}
 _MAX_SITES = 200
+_MAX_MODELS = 20
 _MAX_STRETCHES_IN_WORDS = 8
 # Of a form that is shortened, the number of charts, of their lines, of the points of each, and of cells of its tables.
 _MAX_CHARTS, _MAX_LINES, _MAX_POINTS, _MAX_EVALUATIONS = 12, 12, 100, 200
@@ -31,7 +34,14 @@ _SHORTENED = "Shortened to keep the notebook small: the live view shows all of i
 P = TypeVar("P")
 
 
-def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, notes: Iterable[str] = ()) -> str:
+def job_html(
+    snapshot: JobSnapshot,
+    now: float,
+    zone: tzinfo | None = None,
+    notes: Iterable[str] = (),
+    *,
+    is_whole: bool = False,
+) -> str:
     """Return a job as HTML for a saved notebook.
 
     It reads well without its style too (GitHub strips that): headline, properties, an ordered list of the steps, the
@@ -47,12 +57,24 @@ def job_html(snapshot: JobSnapshot, now: float, zone: tzinfo | None = None, note
         The time zone of the times; the reader's if not given.
     notes
         Additional sentences: the actions performed on the job, and the possible ones.
+    is_whole
+        True to shorten nothing, and to show histograms too: for a page of its own.
     """
     notes = [sanitize(note, 500) for note in notes]
+    if is_whole:
+        return _render(snapshot, now, zone, notes, 1.0, has_histograms=True)
     return fit_to_notebook(lambda share: _render(snapshot, now, zone, notes, share))
 
 
-def _render(snapshot: JobSnapshot, now: float, zone: tzinfo | None, notes: list[str], share: float) -> str:
+def _render(
+    snapshot: JobSnapshot,
+    now: float,
+    zone: tzinfo | None,
+    notes: list[str],
+    share: float,
+    *,
+    has_histograms: bool = False,
+) -> str:
     if share < 1:
         snapshot = _shorten(snapshot, share)
         notes = [*notes, _SHORTENED]
@@ -64,6 +86,7 @@ def _render(snapshot: JobSnapshot, now: float, zone: tzinfo | None, notes: list[
     troubles = list(filter(None, [job.connection_problem, *(text.text_at(seen) for text in job.troubles)]))
     events = build_events(snapshot)
     results = snapshot.results or Results()
+    histograms, more_features = build_histograms(results.statistics.histograms if has_histograms else ())
     moments = [step.at for step in job.steps] + [event.at for event in events.rows]
     if not job.has_ended:
         moments += [job.updated_at, now]
@@ -90,7 +113,15 @@ def _render(snapshot: JobSnapshot, now: float, zone: tzinfo | None, notes: list[
             max_open_charts=MAX_OPEN_CHARTS,
             hidden_metrics=describe_hidden_metrics(snapshot, snapshot.step_metrics),
             evaluation=build_evaluation_tables(results.evaluations, snapshot.key_metric),
-            statistics=build_statistics_table(results.statistics),
+            statistics=(
+                build_statistics_table(Statistics(results.statistics.numbers), "in the files of the result")
+                if has_histograms
+                else build_statistics_table(results.statistics)
+            ),
+            histograms=histograms,
+            more_features=more_features,
+            result_models=build_listed_models(results.files)[:_MAX_MODELS],
+            result_groups=build_file_groups(results.files) if share == 1 else (),
             events=events,
             event_rows=[(row, _EVENT_GLYPHS[row.kind], times.format(row.at)) for row in events.rows],
             updated_at=None if job.updated_at is None else times.format(job.updated_at),

@@ -190,9 +190,10 @@ class Matrix:
         rows = [
             [row.site, row.cells, activities.setdefault(row.activity, len(activities)), row.label] for row in self.rows
         ]
-        rest = dataclasses.replace(self, rows=(), summary=live(""))
         return {
-            **dataclasses.asdict(rest),
+            **vars(self),
+            "columns": [vars(column) for column in self.columns],
+            "workflows": [vars(workflow) for workflow in self.workflows],
             "rows": rows,
             "activities": [activity.to_json() for activity in activities],
             "summary": self.summary.to_json(),
@@ -296,9 +297,10 @@ def _summary_rank(label: str) -> int:
 
 def _build_headings_that_fit(snapshot: JobSnapshot, shown: Sequence[Column]) -> list[MatrixColumn]:
     """Return the headings of columns, with names as long as there is room for."""
+    has_steps = any(column.round is None for column in shown)
     for width in _NAME_WIDTHS:
         headings = list(_build_headings(snapshot, shown, width))
-        if sum(map(_width, headings)) <= _MAX_WIDTH:
+        if not has_steps or sum(map(_width, headings)) <= _MAX_WIDTH:
             break
     return headings
 

@@ -63,10 +63,10 @@ class ValueTable:
     rows: tuple[ValueRow, ...]
     rest: str = ""
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON-able data, without the shades."""
+    def to_json(self, *, with_shades: bool = False) -> dict[str, Any]:
+        """Return plain JSON-able data."""
         data = dataclasses.asdict(self)
-        for row in data["rows"]:
+        for row in data["rows"] if not with_shades else ():
             del row["shades"]
         return data
 
@@ -139,6 +139,19 @@ def build_statistics_table(statistics: Statistics, elsewhere: str = "in the resu
     return dataclasses.replace(
         table, rest="; ".join(filter(None, (table.rest, _describe_others(statistics, shown, elsewhere))))
     )
+
+
+def build_site_statistics(statistics: Statistics) -> tuple[ValueTable, ...]:
+    """Return a table of features by statistics for all sites, and one for each site; its title is that of the sites."""
+    sites = sorted({number.site for number in statistics.numbers}, key=lambda site: (site != GLOBAL, site))
+    tables = []
+    for site in sites[:MAX_COLUMNS]:
+        numbers = tuple(dataclasses.replace(n, site=GLOBAL) for n in statistics.numbers if n.site == site)
+        table = build_statistics_table(Statistics(numbers), elsewhere="")
+        if table is not None:
+            title = "all sites" if site == GLOBAL else sanitize(site, _MAX_NAME_CHARS)
+            tables.append(dataclasses.replace(table, title=title))
+    return tuple(tables)
 
 
 def _describe_others(statistics: Statistics, shown: Sequence[FeatureStatistic], elsewhere: str) -> str:

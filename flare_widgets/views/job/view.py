@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import traitlets
 
+from ...api.job import Job
+from ...api.saved_results import save_result_file
+from ...errors import InvalidArgumentError
 from ...formatting.text import SHORT_ID
 from ...monitoring.job.format import describe
+from ...monitoring.job.model import Results
+from ...monitoring.job.records import MetricRecord
 from ...monitoring.job.snapshot import JobSnapshot
+from ...monitoring.results.files import RUN_FOLDER
+from ...results.opening import fetch_result, make_fetch
 from ..core.live_view import LiveView
+from ..results.actions import FileActions
+from ..results.view import ResultView
+from ..results.view_model import list_names, listing_to_json
 from .actions import JobActions, JobSession
 from .events import build_events
 from .html import job_html
@@ -21,6 +32,9 @@ from .log import LogFeed
 from .metrics import MetricsJsonCache, describe_hidden_metrics
 from .tables import TablesJsonCache
 from .view_model import build_view_model
+
+if TYPE_CHECKING:
+    from ...api.transfer.upload import ProgressCallback
 
 _STATIC = Path(__file__).parents[1] / "static"
 
@@ -96,12 +110,16 @@ class JobView(LiveView):
     ----------
     view_model : dict
         The job, ready to be drawn: a :class:`.JobViewModel`.
-    metrics : list of dict
+    charts : list of dict
         Its metrics over the rounds and steps, see :class:`.Metric`.
     hidden_metrics : str
         The number of the metrics that are not among them, in words.
     tables : list of dict
         The evaluation of its models and the statistics of its features, see :class:`.ValueTable`.
+    result : dict
+        What is in its result, once it has ended: see :func:`.listing_to_json`.
+    file_actions : dict
+        The downloads of single files of it: see :meth:`.FileActions.asked_to_json`.
     events : dict
         The warnings and errors of its log, see :class:`.EventList`.
     label : str
@@ -116,16 +134,21 @@ class JobView(LiveView):
     _css = _STATIC / "job.css"
 
     view_model = traitlets.Dict().tag(sync=True)
-    metrics: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    charts: traitlets.List[Any] = traitlets.List().tag(sync=True)
     hidden_metrics = traitlets.Unicode().tag(sync=True)
     tables: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    result = traitlets.Dict().tag(sync=True)
+    file_actions = traitlets.Dict().tag(sync=True)
     events = traitlets.Dict().tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)
     actions: traitlets.List[Any] = traitlets.List().tag(sync=True)
     has_log = traitlets.Bool().tag(sync=True)
 
     def __init__(self, watch: JobSource, session: JobSession | None = None, *, folder: str | None = None) -> None:
-        self._watch = watch
+        self._watch, self._session, self._folder = watch, session, folder
+        self._results: Results | None = None
+        self._result_json: dict[str, Any] = {}
+        self._file_actions: FileActions | None = None
         self._metrics_json, self._tables_json = MetricsJsonCache(), TablesJsonCache()
         self._actions: JobActions | None = None
         self._log_feed: LogFeed | None = None
@@ -147,12 +170,89 @@ class JobView(LiveView):
     def __repr__(self) -> str:
         return str(self._watch.snapshot)
 
+    @property
+    def job_id(self) -> str:
+        """The job's id."""
+        return self._watch.job_id
+
+    @property
+    def snapshot(self) -> JobSnapshot:
+        """All that is known of the job now."""
+        return self._watch.snapshot
+
+    @property
+    def status(self) -> str:
+        """The job's status, as last seen."""
+        return self._watch.snapshot.status
+
+    @property
+    def metrics(self) -> list[MetricRecord]:
+        """The metrics known so far, one flat record a value."""
+        return self._watch.snapshot.records()
+
+    @property
+    def job(self) -> Job:
+        """The handle on the job: ``job.logs()``, ``job.abort()``, ...
+
+        Raises
+        ------
+        InvalidArgumentError
+            The view was made without a session.
+        """
+        return self._require_session().job(self.job_id)
+
+    def wait(self, timeout: float = 0.0) -> JobSnapshot:
+        """Wait until the job has ended and all about it is known, and return its final snapshot.
+
+        Parameters
+        ----------
+        timeout
+            Seconds to wait; 0 for no limit. If that is not enough, the current snapshot is returned.
+        """
+        ended = threading.Event()
+        unsubscribe = self._watch.subscribe(lambda _: ended.set() if self._watch.done else None)
+        try:
+            if not self._watch.done:
+                ended.wait(timeout or None)
+        finally:
+            unsubscribe()
+        return self._watch.snapshot
+
+    def results(self) -> ResultView:
+        """Return the finished job's result; see ``%flare results``.
+
+        Raises
+        ------
+        JobNotDone
+            The job is running.
+        """
+        session, name = self._require_session(), self._watch.snapshot.name
+        folder, _ = fetch_result(session, self.job_id, name, self._folder)
+        return ResultView(folder, fetch=make_fetch(session, self.job_id, name, self._folder))
+
+    def logs(self, target: str = "server") -> dict[str, Any]:
+        """Return the job's logs; see :meth:`.Job.logs`."""
+        return self.job.logs(target)
+
+    def abort(self) -> str:
+        """Abort the job, and return the server's message."""
+        return self.job.abort()
+
+    def _require_session(self) -> JobSession:
+        if self._session is None:
+            raise InvalidArgumentError("this view was made without a session", next_step="Pass one to show_job()")
+        return self._session
+
     def _state(self) -> dict[str, Any]:
         snapshot, now = self._watch.snapshot, time.time()
         scalars = snapshot.step_metrics
+        self._list_result(snapshot.results)
+        files = None if self._is_static else self._file_actions
         return {
+            "result": self._result_json,
+            "file_actions": {} if files is None else files.asked_to_json(),
             "view_model": build_view_model(snapshot, now).to_json(),
-            "metrics": self._metrics_json(snapshot, scalars),
+            "charts": self._metrics_json(snapshot, scalars),
             "hidden_metrics": describe_hidden_metrics(snapshot, scalars),
             "tables": self._tables_json(snapshot),
             "events": build_events(snapshot).to_json(),
@@ -160,6 +260,26 @@ class JobView(LiveView):
             "has_log": self._log_feed is not None and not self._is_static,
             "actions": [] if self._is_static or self._actions is None else self._actions.to_json(),
         }
+
+    def _list_result(self, results: Results | None) -> None:
+        """Prepare the section of the result, if there is another one than before."""
+        if results is self._results or results is None or not results.files:
+            return
+        self._results = results
+        has_actions = self._session is not None and self._actions is not None
+        self._result_json = listing_to_json(results, has_actions=has_actions)
+        if self._actions is not None and self._file_actions is None:
+            self._file_actions = FileActions(
+                list_names(results.files),
+                self._fetch_file,
+                self._on_actions_change,
+                self._actions.download_disabled_reason,
+            )
+
+    def _fetch_file(self, name: str, progress: ProgressCallback | None) -> Path:
+        assert self._session is not None
+        snapshot, path = self._watch.snapshot, RUN_FOLDER + name
+        return save_result_file(self._session, snapshot.job_id, snapshot.name, path, self._folder, progress=progress)
 
     def _send_state(self) -> None:
         if self._actions is not None:
@@ -202,7 +322,9 @@ class JobView(LiveView):
     def _handle_message(self, message: dict[str, Any]) -> None:
         if self._actions is None or self._log_feed is None or self._is_static:
             return
-        self._actions.handle_message(message) or self._log_feed.handle_message(message)
+        is_handled = self._actions.handle_message(message) or self._log_feed.handle_message(message)
+        if not is_handled and self._file_actions is not None:
+            self._file_actions.handle_message(message)
 
     def _on_actions_change(self) -> None:
         if not self._is_static:

@@ -14,6 +14,7 @@ from ...monitoring.diagnosis import Failure
 from ...monitoring.diagnosis.phrasing import describe_place
 from ...monitoring.job.format import (
     GROUP_LABELS,
+    expects_live_metrics,
     finished_share,
     missing_notes,
     progress_text,
@@ -23,6 +24,7 @@ from ...monitoring.job.model import Workflow
 from ...monitoring.job.snapshot import JobSnapshot
 from ...monitoring.job.trouble import live_troubles, status_text
 from ...monitoring.logs.viewer import SERVER
+from ...script_arguments import describe_arguments
 from ..core.hints import explain_next_step
 from .matrix import LIVE_LIMITS, Matrix, MatrixLimits, build_matrix
 from .metrics import describe_live_metrics
@@ -143,6 +145,8 @@ class JobViewModel:
         The data that FLARE does not tell, a sentence each.
     live_metrics
         A sentence on which metrics are live, and which come with the result; empty if there is no need.
+    expects_metrics
+        True if a chart will be drawn while the job runs, so that there is room for it from the beginning.
     details
         Collapsible details.
     """
@@ -173,6 +177,7 @@ class JobViewModel:
     missing_notes: tuple[str, ...]
     untold_notes: tuple[str, ...]
     live_metrics: str
+    expects_metrics: bool
     details: tuple[Detail, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -228,6 +233,7 @@ def build_view_model(snapshot: JobSnapshot, now: float, limits: MatrixLimits = L
         missing_notes=tuple(missing_notes(snapshot, now)),
         untold_notes=tuple(untold_notes(snapshot)),
         live_metrics=describe_live_metrics(snapshot),
+        expects_metrics=expects_live_metrics(snapshot),
         details=tuple(_build_details(snapshot)),
     )
 
@@ -329,6 +335,9 @@ def _build_details(snapshot: JobSnapshot) -> Iterator[Detail]:
         more = len(snapshot.workflows) - len(names)
         text = ", ".join(names) + (f" and {more} more" if more else "")
         yield Detail("workflow" if len(snapshot.workflows) == 1 else "workflows", live(text))
+    if snapshot.arguments:
+        found = describe_arguments({argument.name: argument.value for argument in snapshot.arguments})
+        yield Detail("arguments", live(sanitize(found, _MAX_SENTENCE_CHARS)))
     elapsed = snapshot.duration
     if elapsed is not None:
         yield Detail("run time", live(format_duration(elapsed)))

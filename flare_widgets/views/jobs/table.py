@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from ...api.listed_jobs import ListedJobs
 from ...formatting.jobs import job_table
 from ...formatting.table import ShownAsTable, Table
 from ..core.pretty import LiveOnDisplay
@@ -11,7 +10,7 @@ from ..core.pretty import LiveOnDisplay
 _NO_JOBS_TEXT = "No jobs yet. %flare submit FOLDER submits one"
 
 
-class JobTable(LiveOnDisplay, ShownAsTable, list[dict[str, Any]]):
+class JobTable(LiveOnDisplay, ShownAsTable, ListedJobs):
     """Jobs as ``Session.list_jobs`` returns them, shown as a table."""
 
     def _table(self) -> Table:

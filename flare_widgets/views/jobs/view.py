@@ -24,6 +24,7 @@ from ...monitoring.job.format import job_label
 from ...monitoring.job.trouble import LOST
 from ...monitoring.job.updates import NOT_MONITORED
 from ...monitoring.job_list.watch import JobsSnapshot, JobsWatch, ListedJob
+from ...script_arguments import describe_arguments
 from ..core.actions import Action, ActionContext, Actions
 from ..core.html import fit_to_notebook
 from ..core.live_view import LiveView
@@ -369,6 +370,7 @@ def _table_rows(snapshot: JobsSnapshot) -> list[dict[str, Any]]:
             "status": LOST if job.is_lost else job.status,
             "submit_time": _format_local_time(job.submitted_at),
             "duration": _duration(job, snapshot.facts_at),
+            "arguments": describe_arguments(dict(job.arguments)),
             "study": job.study,
         }
         for job in snapshot.jobs

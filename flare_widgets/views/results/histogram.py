@@ -23,8 +23,6 @@ def draw_histogram(bins: Sequence[Bin], label: str) -> Markup:
         Its description for those who do not see it. Sanitized text.
     """
     low, high = bins[0].low, bins[-1].high
-    span = (high - low) or 1.0
-    top = max(each.count for each in bins) or 1.0
     picture = ET.Element(
         "svg",
         {
@@ -36,16 +34,46 @@ def draw_histogram(bins: Sequence[Bin], label: str) -> Markup:
             "aria-label": label,
         },
     )
-    for each in bins:
-        left = (each.low - low) / span * _WIDTH
-        width = max(0.5, (each.high - each.low) / span * _WIDTH - 0.5)
-        height = max(0.0, each.count) / top * _HEIGHT
-        attributes = {"x": left, "y": _HEIGHT - height, "width": width, "height": height}
+    for left, width, height, words in place_bars(bins):
+        attributes = {
+            "x": left * _WIDTH,
+            "y": _HEIGHT - height * _HEIGHT,
+            "width": max(0.5, width * _WIDTH - 0.5),
+            "height": height * _HEIGHT,
+        }
         bar = ET.SubElement(picture, "rect", {name: f"{value:.1f}" for name, value in attributes.items()})
-        ET.SubElement(bar, "title").text = f"{each.low:.6g} to {each.high:.6g}: {each.count:.6g}"
+        ET.SubElement(bar, "title").text = words
     for x, anchor, value in ((0.0, "start", low), (_WIDTH, "end", high)):
         text = ET.SubElement(
             picture, "text", {"x": f"{x:g}", "y": f"{_HEIGHT + _LABEL_HEIGHT - 3:g}", "text-anchor": anchor}
         )
         text.text = f"{value:.6g}"
     return Markup(ET.tostring(picture, encoding="unicode"))  # noqa: S704 -- written by ElementTree, which escapes
+
+
+def place_bars(bins: Sequence[Bin]) -> list[tuple[float, float, float, str]]:
+    """Return the bars of a histogram: left edge, width and height, each from 0 to 1, and a description.
+
+    Parameters
+    ----------
+    bins
+        The bins, from low to high; widths may differ.
+    """
+    low = bins[0].low
+    # Halved, since the difference of two floats may overflow.
+    span = (bins[-1].high / 2 - low / 2) or 0.5
+    top = max(each.count for each in bins)
+    top = top if top > 0 else 1.0
+    return [
+        (
+            _clip((each.low / 2 - low / 2) / span),
+            _clip((each.high / 2 - each.low / 2) / span),
+            _clip(each.count / top),
+            f"{each.low:.6g} to {each.high:.6g}: {each.count:.6g}",
+        )
+        for each in bins
+    ]
+
+
+def _clip(value: float) -> float:
+    return round(min(1.0, max(0.0, value)), 4)

@@ -1,40 +1,151 @@
-"""A downloaded result as a cell shows it. It does not change, so its static form is its only one."""
+"""A result as a cell shows it: live, as static HTML, and as text."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+import traitlets
 
 from ...formatting.text import format_size, join_names, sanitize
 from ...local_files import get_working_folder
 from ...results import Result
-from ..core.html import scoped_style, template_environment
-from ..job.metrics import MAX_OPEN_CHARTS, build_charts
-from ..job.tables import build_evaluation_tables, build_statistics_table
-from .view_model import build_file_groups, build_histograms, build_model_rows, read_outputs
+from ..core.html import fit_to_notebook, scoped_style, template_environment
+from ..core.live_view import LiveView
+from ..core.pretty import LiveOnDisplay
+from ..job.metrics import MAX_OPEN_CHARTS, MetricsJsonCache, build_charts, describe_hidden_metrics
+from ..job.tables import build_evaluation_tables, build_site_statistics, build_statistics_table
+from .actions import FileActions
+from .view_model import build_file_groups, build_histograms, build_model_rows, read_outputs, result_to_json
 
+_STATIC = Path(__file__).parents[1] / "static"
 _MAX_TEXT_CHARS = 300
 
 
-class ResultView(Result):
+class ResultView(LiveOnDisplay, Result):
     """A :class:`.Result` that a notebook shows: models, metrics, evaluation, statistics and files."""
 
+    _live: LiveResultView | None = None
+
+    def show(self) -> None:
+        """Show the result live in the current cell; in a terminal, print it as text."""
+        if self._live is None:
+            self._live = LiveResultView(self)
+        self._live.show()
+
     def _repr_html_(self) -> str:
-        root, style = scoped_style("results-static.css")
-        return template_environment().get_template("results.html.j2").render(root=root, style=style, **context(self))
+        return result_html(self)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(repr(self) if cycle else describe(self))
 
 
-def context(result: Result) -> dict[str, Any]:
+class LiveResultView(LiveView):
+    """A result, drawn live: charts to point at, a heat map for each metric, files to download one by one.
+
+    It stays live until the kernel ends; nothing is polled.
+
+    Parameters
+    ----------
+    result
+        The result.
+
+    Attributes
+    ----------
+    heading : dict
+        The job's ``name`` and ``job_id``, and the ``place`` of the result in words.
+    contents : dict
+        Models, histograms and files: see :func:`.result_to_json`.
+    metrics : list of dict
+        The metrics by round and step, see :class:`.Metric`.
+    hidden_metrics : str
+        The number of the metrics that are not among them, in words.
+    evaluation, statistics : list of dict
+        The tables, of the models a metric each and of the features a site each: see :class:`.ValueTable`.
+    file_actions : dict
+        The downloads of files that are not on this machine: see :meth:`.FileActions.asked_to_json`.
+    """
+
+    _esm = _STATIC / "results.js"
+    _css = _STATIC / "results.css"
+
+    heading = traitlets.Dict().tag(sync=True)
+    contents = traitlets.Dict().tag(sync=True)
+    metrics: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    hidden_metrics = traitlets.Unicode().tag(sync=True)
+    evaluation: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    statistics: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    file_actions = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, result: Result) -> None:
+        self._result = result
+        self._metrics_json = MetricsJsonCache()
+        self._tables: dict[str, list[dict[str, Any]]] | None = None
+        self._actions = FileActions(result.missing, result.fetch, self._request_update)
+        super().__init__()
+        self._update_or_finish()
+
+    def _state(self) -> dict[str, Any]:
+        result, snapshot = self._result, self._result.snapshot
+        if self._tables is None:
+            evaluation = build_evaluation_tables(result.cross_site, snapshot.key_metric)
+            self._tables = {
+                "evaluation": [table.to_json(with_shades=True) for table in evaluation],
+                "statistics": [table.to_json() for table in build_site_statistics(result.statistics)],
+            }
+        return {
+            "heading": {
+                "name": _name(result),
+                "job_id": sanitize(result.job_id, 100),
+                "place": _describe_place(result),
+            },
+            "contents": result_to_json(result),
+            "metrics": self._metrics_json(snapshot, snapshot.step_metrics),
+            "hidden_metrics": describe_hidden_metrics(snapshot, snapshot.step_metrics),
+            "file_actions": {} if self._is_static else self._actions.asked_to_json(),
+            **self._tables,
+        }
+
+    def _mimebundle(self) -> dict[str, str]:
+        return {"text/plain": describe(self._result), "text/html": result_html(self._result)}
+
+    def _facts(self) -> object:
+        return self._result.models, tuple(self._result.missing)
+
+    def _is_finished(self) -> bool:
+        return True
+
+    def _is_of_lasting_use(self) -> bool:
+        return True
+
+    def _handle_message(self, message: dict[str, Any]) -> None:
+        if not self._is_static:
+            self._actions.handle_message(message)
+
+
+def result_html(result: Result, *, is_whole: bool = False) -> str:
+    """Return a result as HTML for a saved notebook; a large one is shortened, unless all of it is wanted."""
+    return _render(result, 1.0) if is_whole else fit_to_notebook(lambda share: _render(result, share))
+
+
+def _render(result: Result, share: float) -> str:
+    root, style = scoped_style("results-static.css")
+    variables = _context(result)
+    if share < 1:
+        for name in ("charts", "histograms", "outputs", "file_groups"):
+            variables[name] = variables[name][: int(len(variables[name]) * share)]
+        variables["is_shortened"] = True
+    return template_environment().get_template("results.html.j2").render(root=root, style=style, **variables)
+
+
+def _context(result: Result) -> dict[str, Any]:
     """Return the template variables of a result."""
     snapshot = result.snapshot
     histograms, more_features = build_histograms(result.statistics.histograms)
     return {
-        "name": sanitize(result.name or result.path.name, _MAX_TEXT_CHARS),
+        "name": _name(result),
         "job_id": sanitize(result.job_id, 100),
-        "folder": sanitize(_show_folder(result), 1000),
-        "size": format_size(sum(file.size for file in result.files)),
+        "place": _describe_place(result),
         "arguments": [(name, value) for name, value in result.config.arguments.items()],
         "models": build_model_rows(result.models, get_working_folder()),
         "notes": result.notes,
@@ -47,8 +158,9 @@ def context(result: Result) -> dict[str, Any]:
         "histograms": histograms,
         "more_features": more_features,
         "outputs": read_outputs(result.outputs),
-        "file_groups": build_file_groups(result),
+        "file_groups": build_file_groups(result.files),
         "reason": result.reason,
+        "is_shortened": False,
     }
 
 
@@ -57,7 +169,9 @@ def describe(result: Result) -> str:
     lines = [f"Result of {result.name or 'a job'} in {_show_folder(result)}"]
     for model in result.models:
         lines.append(f"  model       {model}")
-        if model.load_line:
+        if model.fetch is not None:
+            lines.append("              still on the server: .load() downloads it")
+        elif model.load_line:
             lines.append(f"              {model.load_line}")
     if not result.models:
         lines += [f"  model       none here: {note}" for note in result.notes] or ["  model       none"]
@@ -68,8 +182,19 @@ def describe(result: Result) -> str:
         lines.append(f"  evaluation  {len(result.cross_site)} values: .cross_site")
     if result.statistics:
         lines.append(f"  statistics  {len(result.statistics.numbers)} numbers: .statistics")
-    lines += [f"  {group.kind}: {group.summary}" for group in build_file_groups(result)]
+    lines += [f"  {group.kind}: {group.summary}" for group in build_file_groups(result.files)]
     return "\n".join(sanitize(line, 1000) for line in lines)
+
+
+def _name(result: Result) -> str:
+    return sanitize(result.name or result.path.name, _MAX_TEXT_CHARS)
+
+
+def _describe_place(result: Result) -> str:
+    size = format_size(sum(file.size for file in result.files))
+    left = sum(result.missing.values())
+    missing = f", of which {format_size(left)} are still on the server" if left else ""
+    return f"{size} in {sanitize(_show_folder(result), 1000)}{missing}"
 
 
 def _show_folder(result: Result) -> str:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from markupsafe import Markup
 
 from ...bounds import has_too_many_values
 from ...formatting.text import format_size, sanitize, sanitize_lines
-from ...monitoring.results.files import RUN_FOLDER
+from ...local_files import get_working_folder
+from ...monitoring.job.model import Results
+from ...monitoring.results.files import RUN_FOLDER, ResultFile
 from ...monitoring.results.statistics import GLOBAL, Histogram
 from ...results import Model, Result
-from .histogram import draw_histogram
+from .histogram import draw_histogram, place_bars
 
 MAX_FILES = 100
 """The most files that are listed."""
@@ -22,10 +25,26 @@ MAX_FILES = 100
 MAX_FEATURES = 12
 """The most features whose histograms are drawn."""
 
+MAX_TREE_FILES = 400
+"""The most files in the tree of a live view."""
+
 _MAX_SITES = 6  # histograms of sites drawn beside that of all sites
 _MAX_UNFOLDED_BYTES = 20_000
 _MAX_UNFOLDED_CHARS = 4000
 _MAX_OUTPUTS = 5
+_MAX_TREE_DEPTH = 8
+_KIND_OF_ONE = {
+    "model": "model",
+    "metrics": "metrics",
+    "scalars": "TensorBoard events",
+    "evaluation": "evaluation",
+    "statistics": "statistics",
+    "tracking": "experiment tracking",
+    "log": "log",
+    "config": "configuration",
+    "output": "written by the job's code",
+    "copy": "copy made for the evaluation",
+}
 _KINDS = {
     "model": "models",
     "metrics": "metrics",
@@ -43,13 +62,17 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class ModelRow:
-    """A model: its name, its facts, its content, and the line that loads it (empty if unknown). Sanitized text."""
+    """A model: its name, its facts, its content, and the line that loads it (empty if unknown). Sanitized text.
+
+    `action` is the name of the action that downloads its file; empty if there is none.
+    """
 
     name: str
     facts: str
     content: str
     load_line: str
     warning: str
+    action: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,8 +89,54 @@ class FeatureHistograms:
     """The histograms of a feature: of all sites together, and of single sites, each with its label."""
 
     feature: str
-    pictures: tuple[tuple[str, Markup], ...]
+    histograms: tuple[tuple[str, Histogram], ...]
     rest: str
+
+    @property
+    def pictures(self) -> list[tuple[str, Markup]]:
+        """The label and the picture of each."""
+        return [(label, draw_histogram(h.bins, f"{self.feature}, {label}")) for label, h in self.histograms]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON-able data: of each histogram the label, the ends of its range, and its bars."""
+        shown = [
+            {"label": label, "low": h.bins[0].low, "high": h.bins[-1].high, "bars": place_bars(h.bins)}
+            for label, h in self.histograms
+        ]
+        return {"feature": self.feature, "histograms": shown, "rest": self.rest}
+
+
+@dataclass(frozen=True)
+class FileNode:
+    """A file in the tree of a result. Sanitized text.
+
+    Attributes
+    ----------
+    name
+        Its name in its folder.
+    size, kind
+        Its size and its kind in words.
+    text
+        Its content, if it is unfolded.
+    action
+        The name of the action that downloads it; empty if there is none.
+    """
+
+    name: str
+    size: str
+    kind: str
+    text: str = ""
+    action: str = ""
+
+
+@dataclass(frozen=True)
+class FolderNode:
+    """A folder in the tree of a result: its name, its files in words, and what is in it."""
+
+    name: str
+    summary: str
+    folders: tuple[FolderNode, ...]
+    files: tuple[FileNode, ...]
 
 
 def build_model_rows(models: Iterable[Model], folder: Path) -> tuple[ModelRow, ...]:
@@ -94,27 +163,129 @@ def _build_model_row(model: Model, folder: Path) -> ModelRow:
     return ModelRow(
         model.name,
         ", ".join(filter(None, facts)),
-        "; ".join([*content, *filter(None, [model.details])]),
-        sanitize(model.load_line_for(path), 1000),
+        "; ".join([*content, *filter(None, [model.details, "still on the server" if model.fetch is not None else ""])]),
+        "" if model.fetch is not None else sanitize(model.load_line_for(path), 1000),
         "loading it runs code that its author chose" if model.is_unsafe else "",
+        action_name(model.name) if model.fetch is not None else "",
     )
 
 
-def build_file_groups(result: Result) -> tuple[FileGroup, ...]:
+def build_listed_models(files: Iterable[ResultFile]) -> tuple[ModelRow, ...]:
+    """Return the models among the files of a result that is on the server."""
+    return tuple(
+        ModelRow(sanitize(name, 300), format_size(file.size), "", "", "", action_name(name))
+        for file in files
+        if file.kind == "model" and (name := _short_name(file))
+    )
+
+
+def action_name(name: str) -> str:
+    """Return the name of the action that downloads a file, given its path in the run folder."""
+    return f"fetch {name}"
+
+
+def result_to_json(result: Result) -> dict[str, Any]:
+    """Return a result on this machine as a live view gets it, but for its metrics and tables."""
+    histograms, more_features = build_histograms(result.statistics.histograms)
+    return {
+        "arguments": [f"{name} = {value}" for name, value in result.config.arguments.items()],
+        "reason": sanitize(result.reason, 500),
+        "notes": [sanitize(note, 500) for note in result.notes] if not result.models else [],
+        "models": [asdict(row) for row in build_model_rows(result.models, get_working_folder())],
+        "histograms": [feature.to_json() for feature in histograms],
+        "more_features": more_features,
+        "tree": asdict(build_file_tree(result.files, result.missing, dict(read_outputs(result.outputs)))),
+    }
+
+
+def listing_to_json(results: Results, *, has_actions: bool) -> dict[str, Any]:
+    """Return a result on the server as the view of its job gets it: models, histograms and files."""
+    histograms, more_features = build_histograms(results.statistics.histograms)
+    names = set(list_names(results.files)) if has_actions else set()
+    models = build_listed_models(results.files)
+    return {
+        "models": [asdict(row if has_actions else replace(row, action="")) for row in models],
+        "histograms": [feature.to_json() for feature in histograms],
+        "more_features": more_features,
+        "tree": asdict(build_file_tree(results.files, names, {})),
+    }
+
+
+def build_file_tree(files: Iterable[ResultFile], remote: Collection[str], texts: Mapping[str, str]) -> FolderNode:
+    """Return the files of a result as a tree; of many the first.
+
+    Parameters
+    ----------
+    files
+        The files.
+    remote
+        The paths in the run folder of those that an action downloads.
+    texts
+        The contents that are unfolded, by such a path.
+    """
+    shown = [(PurePosixPath(_short_name(file)).parts, file) for file in files]
+    rest = len(shown) - MAX_TREE_FILES
+    root = _build_folder("", [(parts, file) for parts, file in shown[:MAX_TREE_FILES] if parts], remote, texts)
+    return root if rest <= 0 else FolderNode("", f"{root.summary}, and {rest} more files", root.folders, root.files)
+
+
+def _build_folder(
+    name: str,
+    entries: Sequence[tuple[tuple[str, ...], ResultFile]],
+    remote: Collection[str],
+    texts: Mapping[str, str],
+    depth: int = 0,
+) -> FolderNode:
+    below: dict[str, list[tuple[tuple[str, ...], ResultFile]]] = {}
+    files = []
+    for parts, file in entries:
+        if len(parts) > depth + 1 and depth < _MAX_TREE_DEPTH:
+            below.setdefault(parts[depth], []).append((parts, file))
+            continue
+        short = _short_name(file)
+        files.append(
+            FileNode(
+                sanitize("/".join(parts[depth:]), 200),
+                format_size(file.size),
+                _KIND_OF_ONE.get(file.kind, ""),
+                texts.get(short, ""),
+                action_name(short) if short in remote else "",
+            )
+        )
+    folders = (_build_folder(folder, inside, remote, texts, depth + 1) for folder, inside in sorted(below.items()))
+    count = "1 file" if len(entries) == 1 else f"{len(entries)} files"
+    total = format_size(sum(file.size for _, file in entries))
+    return FolderNode(sanitize(name, 200), f"{count}, {total}", tuple(folders), tuple(sorted(files, key=_file_name)))
+
+
+def _file_name(node: FileNode) -> str:
+    return node.name
+
+
+def _short_name(file: ResultFile) -> str:
+    return file.path.removeprefix(RUN_FOLDER)
+
+
+def list_names(files: Iterable[ResultFile]) -> list[str]:
+    """Return the paths of files in the run folder."""
+    return [_short_name(file) for file in files]
+
+
+def build_file_groups(files: Iterable[ResultFile]) -> tuple[FileGroup, ...]:
     """Return the files of a result by kind."""
     groups: dict[str, list[tuple[str, int]]] = {}
-    for file in result.files:
+    for file in files:
         groups.setdefault(file.kind, []).append((file.path.removeprefix(RUN_FOLDER), file.size))
     shown = MAX_FILES
     found = []
-    for kind, files in groups.items():
-        count = "1 file" if len(files) == 1 else f"{len(files)} files"
-        listed = files[: max(0, shown)]
+    for kind, entries in groups.items():
+        count = "1 file" if len(entries) == 1 else f"{len(entries)} files"
+        listed = entries[: max(0, shown)]
         shown -= len(listed)
         found.append(
             FileGroup(
                 _KINDS.get(kind, kind),
-                f"{count}, {format_size(sum(size for _, size in files))}",
+                f"{count}, {format_size(sum(size for _, size in entries))}",
                 tuple((sanitize(path, 200), format_size(size)) for path, size in listed),
             )
         )
@@ -135,13 +306,13 @@ def _build_feature(name: str, histograms: list[Histogram]) -> FeatureHistograms:
     ordered = sorted(histograms, key=lambda h: (h.site != GLOBAL, h.site, h.dataset))
     shown = ordered[: _MAX_SITES + 1]
     with_dataset = len({histogram.dataset for histogram in ordered}) > 1
-    pictures = []
+    labelled = []
     for histogram in shown:
         site = "all sites" if histogram.site == GLOBAL else sanitize(histogram.site, 60)
         label = f"{site}, {sanitize(histogram.dataset, 60)}" if with_dataset else site
-        pictures.append((label, draw_histogram(histogram.bins, f"{sanitize(name, 60)}, {label}")))
+        labelled.append((label, histogram))
     more = len(ordered) - len(shown)
-    return FeatureHistograms(sanitize(name, 60), tuple(pictures), f"and {more} more" if more else "")
+    return FeatureHistograms(sanitize(name, 60), tuple(labelled), f"and {more} more" if more else "")
 
 
 def read_outputs(outputs: Mapping[str, Path]) -> tuple[tuple[str, str], ...]:

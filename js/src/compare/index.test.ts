@@ -1,138 +1,234 @@
 /** Jobs beside each other, against a model as anywidget gives it. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Listener, Model } from "../core/anywidget-model";
+import { FakeModel } from "../core/fake-model";
+import { stubCanvas } from "../core/stub-canvas";
 import widget from "./index";
-import { readMetrics } from "./view-model";
 
-const measured = (metric: string, smaller = false) => ({
-  name: metric,
-  direction: smaller ? "min" : "max",
-  scale: { low: 0, high: 1, ticks: [0, 1], labels: ["0", "1"] },
-  lines: [
-    [
-      [1, 0.5],
-      [2, 0.75],
-    ],
-    [[1, 0.25]],
-  ],
-  best: [2, 0.75],
+const RATES = [0.1, 0.01, 1, 0.001, 10, 5, 7];
+const label = (row: number): string => `job-${row}`;
+
+const column = (name: string, kind: string, cells: object[], more: object = {}) => ({
+  heading: name,
+  name,
+  kind,
+  cells,
+  direction: "",
+  ...more,
 });
 
-function open(traits: Record<string, unknown> = {}) {
-  const listeners = new Map<string, Set<Listener>>();
-  const all: Record<string, unknown> = {
-    jobs: [{ label: "job-0", problem: "" }],
-    headings: ["job", "status"],
-    rows: [
-      ["job-0", "● RUNNING"],
-      ["job-1", "✓ FINISHED:COMPLETED"],
+function traitsOf(count: number): Record<string, unknown> {
+  const rows = [...Array(count).keys()];
+  const metric = (name: string) => ({
+    name,
+    text: "",
+    note: "",
+    has_chart: true,
+    x_label: "round",
+    scale: { low: 0, high: 1, ticks: [0, 1], labels: ["0", "1"] },
+    lines: rows.map((row) => ({
+      name: label(row),
+      points: [
+        [1, 0.5],
+        [2, 0.5 + row / 100],
+      ],
+    })),
+    best: [2, 0.5],
+  });
+  return {
+    jobs: rows.map((row) => ({ label: label(row), trouble: "", problem: "" })),
+    columns: [
+      column(
+        "job",
+        "fact",
+        rows.map((row) => ({ text: label(row), value: label(row) })),
+      ),
+      column(
+        "status",
+        "fact",
+        rows.map((row) => ({ text: row ? "✓ completed" : "● running", value: "x" })),
+      ),
+      column(
+        "rate",
+        "argument",
+        rows.map((row) => ({ text: `${RATES[row]}`, value: RATES[row] })),
+      ),
+      column(
+        "accuracy",
+        "metric",
+        rows.map((row) => ({
+          text: `0.${row}`,
+          value: row / 10,
+          note: "round 2",
+          ...(row === count - 1 ? { is_best: true, difference: "+0.1", tone: "better" } : {}),
+        })),
+        { direction: "max" },
+      ),
     ],
-    metrics: [measured("accuracy"), measured("loss", true)],
-    best_cells: [[1, 1]],
-    differences: ["rounds"],
-    ...traits,
+    ranking: [...rows].reverse(),
+    baseline_row: -1,
+    metrics: [metric("accuracy"), metric("loss")],
+    parallel: {
+      axes: [
+        { name: "rate", is_metric: false, ticks: [[0, "0.001"]] },
+        { name: "accuracy", is_metric: true, ticks: [[1, "0.9"]] },
+      ],
+      lines: rows.map((row) => [row / 10, row / 10]),
+      merits: rows.map((row) => row / 10),
+    },
+    shared: "workflow FedAvg, epochs=2",
+    has_ended: false,
   };
-  const model: Model = {
-    get: (name) => all[name],
-    on: (event, listener) => void listeners.set(event, (listeners.get(event) ?? new Set()).add(listener)),
-    off: (event, listener) => void listeners.get(event)?.delete(listener),
-    send: () => {},
-  };
+}
+
+function open(count = 7, traits: Record<string, unknown> = {}) {
+  const model = new FakeModel<Record<string, unknown>>({ ...traitsOf(count), ...traits });
   const el = document.createElement("div");
   document.body.append(el);
   const close = widget.render({ model, el });
-  const receive = (news: Record<string, unknown>): void => {
-    Object.assign(all, news);
-    for (const name of Object.keys(news))
-      for (const listener of listeners.get(`change:${name}`) ?? []) listener(undefined);
+  const names = (): (string | undefined)[] =>
+    [...el.querySelectorAll("tbody th")].map((cell) => cell.textContent?.trim());
+  const type = (query: string): void => {
+    const filter = el.querySelector<HTMLInputElement>("[type=search]")!;
+    filter.value = query;
+    filter.dispatchEvent(new Event("input"));
   };
-  const choice = el.querySelector("select") as HTMLSelectElement;
-  return { el, close, receive, choice, listeners };
+  const heading = (name: string): HTMLElement => el.querySelector<HTMLElement>(`[data-column="${name}"]`)!;
+  return { el, model, close, names, type, heading };
 }
 
-beforeEach(() => {
-  // There is no canvas here.
-  vi.stubGlobal(
-    "Path2D",
-    class {
-      moveTo(): void {}
-      lineTo(): void {}
-      rect(): void {}
-    },
-  );
-  const context = new Proxy({} as Record<string, unknown>, {
-    get: (kept, name: string) => kept[name] ?? (() => (name === "measureText" ? { width: 10 } : undefined)),
-  });
-  vi.spyOn(HTMLCanvasElement.prototype, "getContext").mockReturnValue(context as never);
-});
+beforeEach(() => void stubCanvas());
 afterEach(() => {
   vi.unstubAllGlobals();
   document.body.replaceChildren();
 });
 
-it("the best cell of a column is marked", () => {
-  const { el, receive } = open();
-  const marked = (): (string | null)[] => [...el.querySelectorAll("td strong")].map(({ textContent }) => textContent);
-  expect(marked()).toEqual(["✓ FINISHED:COMPLETED"]);
-  receive({ best_cells: [[9, 9], "x", [0, 1]] });
-  expect(marked()).toEqual(["● RUNNING"]);
+describe("the table", () => {
+  it("has a row per job in the style of its line", () => {
+    const { el, names } = open(3);
+    expect(names()).toEqual(["job-0", "job-1", "job-2"]);
+    expect(el.querySelector("tbody tr:nth-child(2) .flw-swatch.flw-series-1")).not.toBeNull();
+    expect([...el.querySelectorAll(".flw-legend")][0]?.textContent).toContain("job-1");
+    expect(el.textContent).toContain("Same in all: workflow FedAvg, epochs=2");
+  });
+
+  it("marks the best and colours differences", () => {
+    const { el } = open(3);
+    expect([...el.querySelectorAll("td strong")].map(({ textContent }) => textContent)).toEqual(["0.2"]);
+    expect(el.querySelector(".flw-difference.flw-better")?.textContent).toBe("+0.1");
+    expect(el.textContent).toContain("bold: best of all");
+  });
+
+  it("sorts by a heading: the best first, then the other way, then as it was", () => {
+    const { names, heading, el } = open(4);
+    heading("accuracy").click();
+    expect(names()).toEqual(["job-3", "job-2", "job-1", "job-0"]);
+    expect(heading("accuracy").parentElement?.getAttribute("aria-sort")).toBe("descending");
+    heading("rate").click();
+    expect(names()).toEqual(["job-3", "job-1", "job-0", "job-2"]);
+    heading("rate").click();
+    expect(names()).toEqual(["job-2", "job-0", "job-1", "job-3"]);
+    heading("rate").focus();
+    heading("rate").click();
+    expect(names()).toEqual(["job-0", "job-1", "job-2", "job-3"]);
+    expect(document.activeElement).toBe(el.querySelector('[data-column="rate"]'));
+  });
+
+  it("keeps its order on updates", () => {
+    const { names, heading, model } = open(3);
+    heading("accuracy").click();
+    model.receive({ shared: "nothing" });
+    expect(names()).toEqual(["job-2", "job-1", "job-0"]);
+  });
 });
 
-describe("the comparison", () => {
-  it("has a row per job in the style of its line", () => {
-    const { el } = open();
-    const rows = [...el.querySelectorAll("tbody tr")];
-    expect(rows.map((row) => row.textContent?.trim())).toEqual(["job-0● RUNNING", "job-1✓ FINISHED:COMPLETED"]);
-    expect(rows[1]?.querySelector(".flw-swatch.flw-series-1")).not.toBeNull();
-    expect(el.querySelector(".flw-legend")?.textContent).toContain("job-1");
-    expect(el.textContent).toContain("Differences: rounds");
+describe("the filter", () => {
+  it("is there for many jobs only", () => {
+    expect(open(3).el.querySelector<HTMLElement>("[type=search]")?.hidden).toBe(true);
+    expect(open(7).el.querySelector<HTMLElement>("[type=search]")?.hidden).toBe(false);
   });
 
-  it("draws and labels the chosen metric", () => {
-    const { el, choice } = open();
-    const label = (): string | null | undefined => el.querySelector("[role=slider]")?.getAttribute("aria-label");
-    expect(label()).toBe("accuracy of each job by round");
-    choice.value = "loss";
+  it("chooses rows, lines and the jobs of the parallel coordinates", () => {
+    const { el, names, type } = open();
+    expect(el.querySelectorAll(".flw-parallel-line")).toHaveLength(7);
+    type("rate>=1 completed");
+    expect(names()).toEqual(["job-2", "job-4", "job-5", "job-6"]);
+    expect(el.textContent).toContain("4 of 7 jobs");
+    expect(el.querySelectorAll(".flw-parallel-line")).toHaveLength(4);
+    const legend = el.querySelector(".flw-legend")!;
+    expect([...legend.querySelectorAll("button .flw-legend-name")].map((n) => n.textContent)).toEqual(names());
+    type("rate>x");
+    expect(el.querySelector(".flw-problems")?.textContent).toBe("rate>x: expected a number after >");
+    expect(names()).toHaveLength(7);
+  });
+});
+
+describe("the baseline", () => {
+  it("is chosen in the kernel, and marked", () => {
+    const { el, model } = open(3);
+    const choice = el.querySelector<HTMLSelectElement>(".flw-baseline-choice select")!;
+    expect([...choice.options].map(({ text }) => text)).toEqual(["none", "job-0", "job-1", "job-2"]);
+    choice.value = "1";
     choice.dispatchEvent(new Event("change"));
-    expect(label()).toMatch(/^loss of/u);
-    expect(el.textContent).toContain("by round (lower is better)");
+    expect(model.sent.at(-1)).toEqual({ kind: "baseline", row: 1 });
+    model.receive({ baseline_row: 1 });
+    expect(el.querySelector("tr.flw-baseline th")?.textContent?.trim()).toBe("job-1 baseline");
+    expect(choice.value).toBe("1");
+    expect(el.textContent).toContain("differences to job-1");
+  });
+});
+
+describe("the charts", () => {
+  it("are side by side, of the best jobs; the others on request", () => {
+    const { el } = open(12, {});
+    const charts = [...el.querySelectorAll("[role=slider]")].map((plot) => plot.getAttribute("aria-label"));
+    expect(charts).toEqual(["accuracy by round", "loss by round"]);
+    expect(el.querySelector(".flw-legend-picker")?.textContent).toContain("show one of 4…");
+    expect(el.querySelector(".flw-legend button")?.textContent).toContain("job-4");
   });
 
-  it("keeps the choice on updates", () => {
-    const { el, choice, receive } = open();
-    choice.value = "loss";
-    choice.dispatchEvent(new Event("change"));
-    receive({ metrics: [measured("f1"), measured("accuracy"), measured("loss", true)] });
-    expect(choice.value).toBe("loss");
-    expect(el.querySelector("[role=slider]")?.getAttribute("aria-label")).toMatch(/^loss of/u);
-  });
-
-  it("explains missing metrics", () => {
-    const { el, receive } = open({ metrics: [] });
+  it("explain missing metrics", () => {
+    const { el, model } = open(2, { metrics: [], parallel: {} });
     expect(el.textContent).toContain("No metrics yet.");
-    expect(el.querySelector<HTMLElement>(".flw-chart")?.hidden).toBe(true);
-    receive({ jobs: [{ label: "job-0", problem: "no metrics: your role may not" }] });
+    model.receive({ jobs: [{ label: "job-0", problem: "no metrics: your role may not" }] });
     expect(el.textContent).toContain("job-0: no metrics: your role may not");
     expect(el.textContent).not.toContain("No metrics yet.");
   });
+});
 
-  it("cleans up on dispose", () => {
-    const { close, listeners, el } = open();
-    close();
-    expect([...listeners.values()].every(({ size }) => size === 0)).toBe(true);
-    expect(el.children).toHaveLength(0);
+describe("parallel coordinates", () => {
+  it("tell the job under the pointer", () => {
+    const { el } = open(3);
+    const target = el.querySelectorAll(".flw-parallel-target")[0]!;
+    target.dispatchEvent(new Event("pointerenter"));
+    expect(el.querySelector(".flw-parallel-note")?.textContent).toBe("job-0 · rate 0.1 · accuracy 0.0");
+    expect(el.querySelectorAll(".flw-pointed")).toHaveLength(1);
+    el.querySelector("tbody tr:nth-child(3)")?.dispatchEvent(new Event("pointerenter"));
+    expect(el.querySelector(".flw-parallel-note")?.textContent).toContain("job-2");
+    expect(el.querySelectorAll(".flw-faint")).toHaveLength(2);
+  });
+
+  it("are absent without arguments that differ", () => {
+    const { el } = open(3, { parallel: {} });
+    expect(el.querySelector(".flw-parallel-line")).toBeNull();
   });
 });
 
-describe("readMetrics", () => {
-  it.each([null, 5, "x", [null], [{ lines: [5, [["1", 2], [1, Number.NaN], null]], best: "no", name: {} }]])(
-    "lets %j do no harm",
-    (value) => {
-      for (const { name, lines, best } of readMetrics(value)) {
-        expect(name).toBe("");
-        expect(lines.flat()).toEqual([]);
-        expect(best).toBeNull();
-      }
-    },
-  );
+it("cleans up on dispose", () => {
+  const { close, model, el } = open();
+  close();
+  expect(model.listening).toBe(0);
+  expect(el.children).toHaveLength(0);
+});
+
+it.each([
+  null,
+  5,
+  "x",
+  [null],
+  [{ cells: [5, null, { value: {} }], lines: 3, name: {} }],
+  { axes: [{}, { ticks: [5] }] },
+])("lets %j do no harm", (value) => {
+  const names = ["jobs", "columns", "ranking", "baseline_row", "metrics", "parallel", "shared", "has_ended"];
+  const { el } = open(2, Object.fromEntries(names.map((name) => [name, value])));
+  expect(el.querySelectorAll("script, img")).toHaveLength(0);
 });

@@ -1,14 +1,18 @@
 /** The front-end half of flare_widgets/views/compare/view.py: draws the comparison of jobs. */
 import { type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
-import { createChart } from "../core/chart";
 import { h, setText, setVisible, whenChanged } from "../core/dom";
 import { createKernelBanner } from "../core/kernel-banner";
-import { createSwatch } from "../core/series-style";
 import { themed } from "../core/theme";
-import { asBoolean, asPoints, asRecords, asText, asTexts } from "../core/validate";
-import { type Metric, readMetrics } from "./view-model";
+import { asBoolean, asNumber, asRecords, asText } from "../core/validate";
+import { type Metric, readMetrics } from "../job/metrics";
+import { createMetricCharts } from "../job/parts/metrics";
+import { createParallelPlot } from "./parallel";
+import { nextRowOrder, type RowOrder, readRowFilter, sortRows } from "./rows";
+import { createCompareTable } from "./table";
+import { asNumbers, type Column, type Parallel, readColumns, readParallel } from "./view-model";
 
 interface Job {
+  readonly label: string;
   /** What is wrong with the job or its connection, with its name; empty if nothing is. */
   readonly trouble: string;
   /** The reason why something is missing, likewise. */
@@ -17,140 +21,175 @@ interface Job {
 
 interface CompareTraits {
   readonly jobs: readonly Job[];
-  readonly headings: string[];
-  readonly rows: string[][];
-  /** Rows and columns of the cells that have the best value of their metric. */
-  readonly best_cells: readonly (readonly [row: number, column: number])[];
+  readonly columns: readonly Column[];
+  /** The jobs, the best first. */
+  readonly ranking: readonly (number | null)[];
+  /** The job with which the others are compared; -1 for none. */
+  readonly baseline_row: number;
   readonly metrics: readonly Metric[];
-  readonly differences: readonly string[];
+  readonly parallel: Parallel | null;
+  readonly shared: string;
   readonly has_ended: boolean;
 }
 
+const MAX_SENTENCE_CHARS = 500;
 const READERS: TraitReaders<CompareTraits> = {
   jobs: readJobs,
-  headings: (value) => asTexts(value),
-  rows: readRows,
-  best_cells: asPoints,
+  columns: readColumns,
+  ranking: asNumbers,
+  baseline_row: (value) => asNumber(value) ?? -1,
   metrics: readMetrics,
-  differences: (value) => asTexts(value),
+  parallel: readParallel,
+  shared: (value) => asText(value, MAX_SENTENCE_CHARS),
   has_ended: asBoolean,
 };
 
-const DIRECTIONS = { max: " (higher is better)", min: " (lower is better)", "": "" };
+/** Lines that are drawn in a chart unless the reader asks for more; as many as in the static form. */
+const MAX_PLAIN_JOBS = 8;
+/** Jobs from which on there is a filter: fewer are seen at a glance. */
+const MIN_FILTERED_JOBS = 6;
 
 export default themed({ render });
 
 function render({ model, el }: RenderContext): () => void {
   const traits = new TypedModel(model, READERS);
-  const table = h("table");
-  const choice = h("select", { class: "flw-metric", "aria-label": "metric" });
-  const direction = h("span");
-  const chooser = h("div", { class: "flw-metric-line" }, choice, direction);
-  const chart = createChart({ height: 220 });
+  let order: RowOrder | undefined;
+
+  const filter = h("input", { class: "flw-filter", "aria-label": "filter the jobs" });
+  filter.type = "search";
+  filter.placeholder = "filter: a word, rate>0.1, accuracy>=0.9";
+  const baseline = h("select", {
+    class: "flw-choice",
+    title: "the job with which the others are compared",
+    "aria-label": "baseline",
+  });
+  const baselineLabel = h("label", { class: "flw-baseline-choice" }, "baseline ", baseline);
+  const count = h("span", { class: "flw-count", role: "status" });
+  const tools = h("div", { class: "flw-compare-tools" }, filter, count, baselineLabel);
+  const problems = h("p", { class: "flw-problems" });
+  const table = createCompareTable({
+    sort(column) {
+      order = nextRowOrder(order, column);
+      draw();
+    },
+    point: highlight,
+  });
   const notes = h("div");
+  const openSections = new Map<string, boolean>();
+  const charts = createMetricCharts(openSections);
+  const parallel = createParallelPlot(openSections, highlight);
   const element = h(
     "div",
     { class: "flw-compare flw-live", role: "group", "aria-label": "jobs compared" },
-    h("div", { class: "flw-table", tabindex: "0", role: "region", "aria-label": "table of the jobs" }, table),
-    chooser,
-    chart.element,
+    tools,
+    problems,
+    table.element,
     notes,
+    parallel.element,
+    charts.element,
   );
 
-  const drawTable = whenChanged(
-    ({ headings, rows, best }: { headings: string[]; rows: string[][]; best: string[] }) => {
-      const head = h("thead", {}, h("tr", {}, ...headings.map((text) => h("th", { scope: "col" }, text))));
-      const lines = rows.map(([name = "", ...cells], number) =>
-        h(
-          "tr",
-          {},
-          h("th", { scope: "row" }, createSwatch(number, false), " ", name),
-          ...cells.map((cell, column) => {
-            const isBest = best.includes(`${number} ${column + 1}`);
-            return h("td", {}, isBest ? h("strong", { title: "best of all" }, cell) : cell);
-          }),
-        ),
-      );
-      table.replaceChildren(head, h("tbody", {}, ...lines));
-    },
-  );
+  function highlight(row: number | null): void {
+    parallel.highlight(row);
+  }
 
-  const drawChoice = whenChanged((metrics: string[]) => {
-    const before = choice.value;
-    choice.replaceChildren(
-      ...metrics.map((metric) => {
-        const option = h("option", {}, metric);
-        option.value = metric;
+  const drawChoice = whenChanged((labels: string[]) => {
+    baseline.replaceChildren(
+      ...["none", ...labels].map((label, index) => {
+        const option = h("option", {}, label);
+        option.value = String(index - 1);
         return option;
       }),
     );
-    if (metrics.includes(before)) choice.value = before;
   });
 
-  const drawNotes = whenChanged((notesText: string[]) => {
-    notes.replaceChildren(...notesText.map((text) => h("p", { class: "flw-note" }, text)));
+  const drawNotes = whenChanged((texts: string[]) => {
+    notes.replaceChildren(...texts.map((text) => h("p", { class: "flw-note" }, text)));
   });
 
   function draw(): void {
-    const metrics = traits.get("metrics");
-    const rows = traits.get("rows");
-    const best = traits.get("best_cells").map(([row, column]) => `${row} ${column}`);
-    drawTable({ headings: traits.get("headings"), rows, best });
-    drawChoice(metrics.map(({ name }) => name));
-    const jobs = traits.get("jobs");
-    const problems = jobs.map(({ problem }) => problem).filter(Boolean);
+    const [jobs, columns, metrics] = [traits.get("jobs"), traits.get("columns"), traits.get("metrics")];
+    const base = traits.get("baseline_row");
+    const found = readRowFilter(filter.value, columns);
+    const rows = jobs.map((_, row) => row).filter((row) => found.test(row));
+    const shown = new Set(rows);
+    table.draw({ columns, rows: sortRows(rows, order, columns), order, baseline: base });
+    setText(problems, found.problems.join("; "));
+    setVisible(problems, found.problems.length > 0);
+    setVisible(filter, jobs.length >= MIN_FILTERED_JOBS);
+    setText(count, rows.length === jobs.length ? `${jobs.length} jobs` : `${rows.length} of ${jobs.length} jobs`);
+    drawChoice(jobs.map(({ label }) => label));
+    baseline.value = String(base);
     kernel.draw(jobs.map(({ trouble }) => trouble));
-    drawNotes(composeNotes(problems, traits.get("differences"), metrics.length));
-    const metric = metrics.find(({ name }) => name === choice.value) ?? metrics[0];
-    setVisible(chooser, metric !== undefined);
-    setVisible(chart.element, metric !== undefined);
-    if (!metric) return;
-    setText(direction, `by round${DIRECTIONS[metric.direction]}`);
-    chart.draw({
-      label: `${metric.name} of each job by round`,
-      xLabel: "round",
-      // Includes jobs without this metric, so that each keeps the style that it has in the table.
-      lines: metric.lines.map((points, number) => ({ name: rows[number]?.[0] ?? "job", points })),
-      scale: metric.scale,
-      ...(metric.best ? { mark: { x: metric.best[0], y: metric.best[1], label: "best" } } : {}),
-    });
+    drawNotes(composeNotes(jobs, columns, traits.get("shared"), base));
+    const ranking = traits.get("ranking").filter((row) => row !== null);
+    const plain = new Set([...ranking.filter((row) => shown.has(row)).slice(0, MAX_PLAIN_JOBS), base]);
+    // All jobs have a line, so that each keeps the style that it has in the table.
+    charts.draw(
+      metrics.map((metric) => ({
+        ...metric,
+        lines: metric.lines.map((line, row) => ({ ...line, isOptional: !plain.has(row) })),
+      })),
+      "",
+      metrics.length || jobs.some(({ problem }) => problem) ? "" : "No metrics yet.",
+    );
+    parallel.draw(
+      traits.get("parallel"),
+      shown,
+      jobs.map((_, row) => describeRow(columns, row)),
+    );
   }
 
-  choice.addEventListener("change", draw);
+  filter.addEventListener("input", draw);
+  filter.addEventListener("keydown", (event) => event.stopPropagation());
+  baseline.addEventListener("change", () => model.send({ kind: "baseline", row: Number(baseline.value) }));
   const kernel = createKernelBanner(
     model,
     el,
     element,
-    () => {},
+    () => {
+      baseline.disabled = kernel.hasEnded;
+    },
     () => !traits.get("has_ended"),
   );
-  const stop = traits.onChange(["jobs", "headings", "rows", "best_cells", "metrics", "differences"], draw);
+  const stop = traits.onChange(["jobs", "columns", "ranking", "baseline_row", "metrics", "parallel", "shared"], draw);
   el.append(element);
   draw();
   return () => {
     stop();
     kernel.dispose();
-    chart.dispose();
+    charts.dispose();
+    parallel.dispose();
     element.remove();
   };
 }
 
-function composeNotes(problems: readonly string[], differences: readonly string[], metrics: number): string[] {
-  const notes = metrics === 0 && problems.length === 0 ? ["No metrics yet."] : [...problems];
-  return differences.length ? [...notes, `Differences: ${differences.join(", ")}`] : notes;
+/** Return a job's arguments and metrics in a line. */
+function describeRow(columns: readonly Column[], row: number): string {
+  const parts = columns
+    .filter(({ kind, cells }, index) => (index === 0 || kind !== "fact") && cells[row]?.value != null)
+    .map(({ heading, cells }, index) => (index === 0 ? "" : `${heading} `) + (cells[row]?.text ?? ""));
+  return parts.join(" · ");
+}
+
+function composeNotes(jobs: readonly Job[], columns: readonly Column[], shared: string, base: number): string[] {
+  const hasBest = columns.some(({ cells }) => cells.some(({ isBest }) => isBest));
+  const said = [
+    ...(shared ? [`Same in all: ${shared}`] : []),
+    ...(hasBest ? ["bold: best of all"] : []),
+    ...(base >= 0 ? [`differences to ${jobs[base]?.label ?? "the baseline"}`] : []),
+  ];
+  return [...jobs.map(({ problem }) => problem), said.join(" · ")].filter(Boolean);
 }
 
 function readJobs(jobs: unknown): Job[] {
   return asRecords(jobs).map(({ label, trouble, problem }) => ({
+    label: asText(label),
     trouble: withName(label, trouble),
     problem: withName(label, problem),
   }));
 }
 
 function withName(name: unknown, sentence: unknown): string {
-  return asText(sentence) ? `${asText(name)}: ${asText(sentence, 500)}` : "";
-}
-
-function readRows(value: unknown): string[][] {
-  return Array.isArray(value) ? value.map((row) => asTexts(row)) : [];
+  return asText(sentence) ? `${asText(name)}: ${asText(sentence, MAX_SENTENCE_CHARS)}` : "";
 }

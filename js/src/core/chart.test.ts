@@ -228,3 +228,54 @@ describe("a chart", () => {
     expect(document.body.childElementCount).toBe(0);
   });
 });
+
+describe("zoom", () => {
+  const long: ChartData = {
+    ...PICTURE,
+    lines: [{ name: "loss", points: [20, 5, 2, 1, 0.9, 0.8, 0.7, 0.6].map((y, x) => [x + 1, y] as const) }],
+    scale: scale(0, 20),
+  };
+  const button = (): HTMLElement => open.element.querySelector<HTMLElement>(".flw-show-all")!;
+  const axis = async (): Promise<unknown[]> => {
+    calls.length = 0;
+    await new Promise((resolve) => setTimeout(resolve));
+    return calls.filter(([name]) => name === "fillText").map(([, text]) => text);
+  };
+
+  it("shows half of the rounds with a scale that fits them, and all again", async () => {
+    open.draw(long);
+    expect(await axis()).toEqual(expect.arrayContaining(["1", "8", "20"]));
+    press("+");
+    const near = await axis();
+    expect(near).toEqual(expect.arrayContaining(["5", "8", "0.6"]));
+    expect(near).not.toContain("20");
+    expect(button().hidden).toBe(false);
+    expect(button().textContent).toBe("show all rounds");
+    button().click();
+    expect(await axis()).toContain("20");
+    expect(button().hidden).toBe(true);
+  });
+
+  it("ends by minus, Escape and a double-click, and stays on updates", () => {
+    for (const end of [
+      () => press("-"),
+      () => press("Escape"),
+      () => plot().dispatchEvent(new Event("dblclick", { bubbles: true })),
+    ]) {
+      open.draw(long);
+      press("+");
+      open.draw({ ...long, lines: [{ name: "loss", points: [...(long.lines[0]?.points ?? []), [9, 0.5]] }] });
+      expect(button().hidden).toBe(false);
+      end();
+      expect(button().hidden).toBe(true);
+    }
+  });
+
+  it("keeps two rounds at least", () => {
+    open.draw(long);
+    for (let n = 0; n < 20; n++) press("+");
+    press("Home");
+    expect(plot().getAttribute("aria-valuetext")).toContain("round 1");
+    expect(button().hidden).toBe(false);
+  });
+});

@@ -1,6 +1,6 @@
 /**
  * A line chart over rounds, drawn by uPlot, whose legend shows the values under the pointer or keyboard cursor, and
- * hides and shows lines.
+ * hides and shows lines. Drag over it, or press plus, to zoom; double-click, or press minus or Escape, to see all.
  *
  *     const chart = createChart();
  *     element.append(chart.element);
@@ -11,10 +11,11 @@
  * The element must be inside a view (`.flw-live`) whose style sheet imports chart-base.css and chart.css.
  */
 import uPlot from "uplot";
+import { createChartExport } from "./chart-export";
 import { h, setText, setVisible } from "./dom";
 import { createLinePicks, type LinePicks } from "./line-picks";
 import { formatValue } from "./numbers";
-import { positionOn, positionTicks, type Scale } from "./scale";
+import { fitScale, positionOn, positionTicks, type Scale } from "./scale";
 import { COLOUR_COUNT, createBandSwatch, createSwatch, seriesStyle } from "./series-style";
 import { sanitize } from "./text";
 import { onThemeChange } from "./theme";
@@ -28,6 +29,8 @@ export interface ChartLine {
    * that only other lines have does not.
    */
   readonly points: readonly (readonly [x: number, y: number])[];
+  /** The values behind the points, if these are smoothed: for whoever saves them. */
+  readonly values?: readonly (readonly [x: number, y: number])[];
   /** Draw the line thick, as the one that the others are compared with. */
   readonly isBold?: boolean;
   /** Leave the line out until the reader picks it in the legend. */
@@ -79,6 +82,8 @@ const MAX_SPOKEN_LINES = 6;
 const MARKER_MARGIN_PX = 10;
 /** Distance from a line within which the pointer selects it. */
 const HOVER_DISTANCE_PX = 30;
+/** Width of a selection from which on it is one. */
+const MIN_DRAG_PX = 6;
 /** Width of a label of the x axis, and the space around it. */
 const X_LABEL_PX = 48;
 
@@ -108,7 +113,16 @@ export function createChart({ height = 190, picks: sharedPicks }: ChartOptions =
     h("span", { class: `flw-series-${number}` }),
   );
   const samples = h("span", { class: "flw-colour-samples", "aria-hidden": "true" }, ...colourSamples);
-  const element = h("div", { class: "flw-chart" }, plot, legend, note, samples);
+  const saves = createChartExport({
+    getData: () => data,
+    getCanvas: () => plot.querySelector("canvas"),
+    colourOf: (index) => (shown[index] ? colour(index) : ""),
+    getElement: () => element,
+  });
+  const showAll = h("button", { class: "flw-link flw-show-all", type: "button" });
+  setVisible(showAll, false);
+  const foot = h("div", { class: "flw-chart-foot" }, note, showAll, saves);
+  const element = h("div", { class: "flw-chart" }, plot, legend, foot, samples);
   const picks = sharedPicks ?? createLinePicks(new Map(), redraw);
 
   let data: ChartData | undefined;
@@ -118,6 +132,8 @@ export function createChart({ height = 190, picks: sharedPicks }: ChartOptions =
   let bandValue: HTMLElement | undefined;
   let uplot: uPlot | undefined;
   let layoutKey = "";
+  let zoom: readonly [from: number, to: number] | undefined;
+  let scale: Scale | null = null;
   let pointedIndex: number | null = null;
   let nearestLine: number | null = null;
 
@@ -134,6 +150,9 @@ export function createChart({ height = 190, picks: sharedPicks }: ChartOptions =
     shown = lines.map((line) => picks.isShown(line));
     columns = alignLines([...lines, ...bandLines(band)]);
     const [xs, ...rows] = columns;
+    scale = (zoom && fitScale(zoomedValues(zoom), isLogScale)) || data.scale;
+    setText(showAll, `show all ${data.xLabel}s`);
+    setVisible(showAll, zoom !== undefined);
     // uPlot gets positions from 0 to 1, not values: its arithmetic overflows long before numbers do.
     const places = [xs, ...rows.map((row) => row.map((y) => (typeof y === "number" ? heightOf(y) : y)))];
     const nextLayoutKey = JSON.stringify([
@@ -217,7 +236,31 @@ export function createChart({ height = 190, picks: sharedPicks }: ChartOptions =
   }
 
   function heightOf(value: number): number | null {
-    return data?.scale ? positionOn(data.scale, data.isLogScale === true, value) : null;
+    return scale ? positionOn(scale, data?.isLogScale === true, value) : null;
+  }
+
+  /** Return the values of the shown lines in a part of the x axis. */
+  function zoomedValues([from, to]: readonly [number, number]): number[] {
+    const [xs, ...rows] = columns;
+    return rows
+      .filter((_, index) => shown[index] !== false)
+      .flatMap((row) => row.filter((y, at) => typeof y === "number" && isBetween(xs[at], from, to)) as number[]);
+  }
+
+  /** Show a part of the x axis that has at least two positions, or all of it. */
+  function zoomTo(range: readonly [number, number] | undefined): void {
+    if (range && columns[0].filter((x) => isBetween(x, ...range)).length < 2) return;
+    if (range === zoom) return;
+    zoom = range;
+    redraw();
+  }
+
+  function zoomIn(): void {
+    const [from, to] = zoom ?? xEnds(columns[0], data?.firstX);
+    const at = (pointedIndex === null ? undefined : columns[0][pointedIndex]) ?? to;
+    const width = (to - from) / 2;
+    const start = Math.min(Math.max(from, at - width / 2), to - width);
+    zoomTo([start, start + width]);
   }
 
   function options(lines: readonly ChartLine[]): uPlot.Options {
@@ -230,9 +273,17 @@ export function createChart({ height = 190, picks: sharedPicks }: ChartOptions =
       legend: { show: false },
       // Do not dim other lines: the line near the pointer is named instead.
       focus: { alpha: 1 },
-      cursor: { y: false, drag: { x: false, y: false }, focus: { prox: HOVER_DISTANCE_PX }, points: { size: 7 } },
+      cursor: {
+        y: false,
+        drag: { x: true, y: false, setScale: false, dist: MIN_DRAG_PX },
+        focus: { prox: HOVER_DISTANCE_PX },
+        points: { size: 7 },
+      },
       scales: {
-        x: { time: false, range: (u) => xRange(columns[0], data?.firstX, u.bbox.width / uPlot.pxRatio) },
+        x: {
+          time: false,
+          range: (u) => (zoom ? [...zoom] : xRange(columns[0], data?.firstX, u.bbox.width / uPlot.pxRatio)),
+        },
         y: { range: () => [0, 1] },
       },
       axes: [
@@ -240,7 +291,7 @@ export function createChart({ height = 190, picks: sharedPicks }: ChartOptions =
           ...axis,
           size: 26,
           splits: (u) => {
-            const [first, last] = xEnds(columns[0], data?.firstX);
+            const [first, last] = zoom ? [Math.ceil(zoom[0]), Math.floor(zoom[1])] : xEnds(columns[0], data?.firstX);
             return positionTicks(first, last, Math.max(2, Math.floor(u.bbox.width / uPlot.pxRatio / X_LABEL_PX)));
           },
           values: (_, at) => at.map(String),
@@ -249,8 +300,8 @@ export function createChart({ height = 190, picks: sharedPicks }: ChartOptions =
         {
           ...axis,
           size: (_, labels) => 18 + 6.5 * Math.max(4, ...(labels ?? []).map(({ length }) => length)),
-          splits: () => (data?.scale?.ticks ?? []).map((value) => heightOf(value) ?? 0),
-          values: () => [...(data?.scale?.labels ?? [])],
+          splits: () => (scale?.ticks ?? []).map((value) => heightOf(value) ?? 0),
+          values: () => [...(scale?.labels ?? [])],
           ticks: { show: false },
         },
       ],
@@ -269,6 +320,15 @@ export function createChart({ height = 190, picks: sharedPicks }: ChartOptions =
       ...(data?.band ? { bands: [{ series: [lines.length + 1, lines.length + 2], fill: bandColour }] } : {}),
       hooks: {
         draw: [drawMarkers],
+        setSelect: [
+          (u) => {
+            const { left, width } = u.select;
+            if (width < MIN_DRAG_PX) return;
+            const range = [u.posToVal(left, "x"), u.posToVal(left + width, "x")] as const;
+            u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+            zoomTo(range);
+          },
+        ],
         setCursor: [({ cursor }) => point(cursor.idx ?? null)],
         setSeries: [
           (_, index) => {
@@ -397,7 +457,20 @@ export function createChart({ height = 190, picks: sharedPicks }: ChartOptions =
 
   // -- keyboard, size, theme ------------------------------------------------------------------------------------
 
+  showAll.addEventListener("click", () => {
+    zoomTo(undefined);
+    plot.focus();
+  });
+  plot.addEventListener("dblclick", () => zoomTo(undefined));
   plot.addEventListener("keydown", (event) => {
+    const isOut = event.key === "-" || (event.key === "Escape" && pointedIndex === null);
+    if (event.key === "+" || (isOut && zoom)) {
+      event.preventDefault();
+      event.stopPropagation();
+      if (isOut) zoomTo(undefined);
+      else zoomIn();
+      return;
+    }
     const last = columns[0].length - 1;
     const from = pointedIndex ?? last;
     const steps: Readonly<Record<string, number | null>> = {
@@ -463,6 +536,10 @@ function alignLines(lines: readonly ChartLine[]): Columns {
   );
   const xs = [...new Set(maps.flatMap((map) => [...map.keys()]))].sort((a, b) => a - b);
   return [xs, ...maps.map((map) => xs.map((x) => map.get(x)))];
+}
+
+function isBetween(x: number | undefined, from: number, to: number): boolean {
+  return x !== undefined && x >= from && x <= to;
 }
 
 /** Return the first and the last position of the x axis. */

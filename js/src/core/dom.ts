@@ -31,6 +31,22 @@ export function h<Tag extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+const SVG = "http://www.w3.org/2000/svg";
+
+/** Create an element of an SVG picture. */
+export function svg(
+  tag: string,
+  attributes: Readonly<Record<string, string | undefined>>,
+  ...children: Child[]
+): SVGElement {
+  const element = document.createElementNS(SVG, tag) as SVGElement;
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== undefined) element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+}
+
 /** Create a text for screen readers only. */
 export function screenReaderText(text: string): HTMLElement {
   return h("span", { class: "flw-spoken" }, text);

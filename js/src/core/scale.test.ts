@@ -1,5 +1,5 @@
-import { expect, it } from "vitest";
-import { positionOn, positionTicks, readScale } from "./scale";
+import { describe, expect, it } from "vitest";
+import { fitScale, positionOn, positionTicks, readScale } from "./scale";
 
 const scale = (low: number, high: number) => ({ low, high, ticks: [low, high], labels: ["low", "high"] });
 
@@ -36,4 +36,27 @@ it.each([
   [0, 100, 3, [0, 50, 100]],
 ])("labels positions from %d to %d, at most %d or so", (first, last, count, ticks) => {
   expect(positionTicks(first, last, count)).toEqual(ticks);
+});
+
+describe("fitScale", () => {
+  it("has a little room and labels to tell the values apart", () => {
+    expect(fitScale([0.6, 0.9], false)).toEqual({
+      low: expect.closeTo(0.582, 5),
+      high: expect.closeTo(0.918, 5),
+      ticks: [0.6, 0.7, 0.8, 0.9],
+      labels: ["0.6", "0.7", "0.8", "0.9"],
+    });
+    expect(fitScale([0.001, 100, -5], true)?.labels).toEqual(["0.001", "0.01", "0.1", "1", "10", "100"]);
+    expect(fitScale([5], false)?.ticks).toContain(5);
+  });
+
+  it.each([[[]], [[Number.MAX_VALUE, -Number.MAX_VALUE]]])("has nothing for %j", (values) => {
+    expect(fitScale(values, false)).toBeNull();
+    expect(
+      fitScale(
+        values.filter((value) => value < 0),
+        true,
+      ),
+    ).toBeNull();
+  });
 });

@@ -29,6 +29,38 @@ export function positionOn(scale: Scale, isLogScale: boolean, value: number): nu
   return span ? (at / 2 - bottom / 2) / span : 0.5;
 }
 
+/** Return a scale that fits some values, with a little room; null if there are none that it can show. */
+export function fitScale(values: readonly number[], isLogScale: boolean): Scale | null {
+  const used = isLogScale ? values.filter((value) => value > 0) : values;
+  const low = used.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+  const high = used.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  const room = (high - low) * 0.06 || Math.abs(high) * 0.1 || 1;
+  if (!Number.isFinite(high - low) || !Number.isFinite(room)) return null;
+  const ends = isLogScale ? ([low / 1.1, high * 1.1] as const) : ([low - room, high + room] as const);
+  const ticks = isLogScale && high / low >= 20 ? logTicks(...ends) : evenTicks(...ends);
+  return { low: ends[0], high: ends[1], ticks, labels: ticks.map((value) => String(Number(value.toPrecision(6)))) };
+}
+
+function evenTicks(low: number, high: number): number[] {
+  const power = 10 ** Math.floor(Math.log10(high - low) - 1);
+  const step =
+    [1, 2, 5, 10, 20, 50].map((factor) => factor * power).find((one) => (high - low) / one <= 6) ?? 100 * power;
+  const first = Math.ceil(low / step);
+  const count = Math.floor(high / step) - first + 1;
+  return Array.from({ length: Math.max(0, Math.min(count, 8)) }, (_, n) =>
+    Number(((first + n) * step).toPrecision(12)),
+  );
+}
+
+function logTicks(low: number, high: number): number[] {
+  const first = Math.ceil(Math.log10(low));
+  const last = Math.floor(Math.log10(high));
+  const stride = Math.max(1, Math.ceil((last - first) / 6));
+  const found: number[] = [];
+  for (let power = first; power <= last; power += stride) found.push(Number(`1e${power}`));
+  return found;
+}
+
 /**
  * Return the labelled positions of an x axis: whole numbers, of which the first position is one; by the same rules as
  * `position_ticks` in flare_widgets/views/core/svg_chart.py.

@@ -2,6 +2,7 @@
  * Styles that distinguish the lines of a chart without relying on colour: dash patterns and marker shapes, the same as
  * in flare_widgets/views/core/svg_chart.py.
  */
+import { svg } from "./dom";
 
 /** SVG paths around the origin, about nine units wide; a canvas can draw them too. */
 export const MARKER_SHAPES = [
@@ -40,20 +41,18 @@ export function seriesStyle(index: number): SeriesStyle {
   };
 }
 
-const SVG = "http://www.w3.org/2000/svg";
-
 /** Create a sample of the nth line for a legend; chart-base.css sets its colour. */
 export function createSwatch(index: number, bold: boolean): SVGElement {
   const { shape, dash, colour } = seriesStyle(index);
-  const line = svgElement("path", {
+  const line = svg("path", {
     d: "M0 6H26",
     fill: "none",
     stroke: "currentColor",
     "stroke-width": bold ? "3" : "1.5",
   });
   if (dash.length) line.setAttribute("stroke-dasharray", dash.join(" "));
-  const mark = svgElement("path", { d: shape, transform: "translate(13 6)", fill: "currentColor" });
-  const picture = svgElement("svg", {
+  const mark = svg("path", { d: shape, transform: "translate(13 6)", fill: "currentColor" });
+  const picture = svg("svg", {
     class: `flw-swatch flw-series-${colour}`,
     width: "26",
     height: "12",
@@ -65,15 +64,7 @@ export function createSwatch(index: number, bold: boolean): SVGElement {
 
 /** Create a sample of a filled band for a legend. */
 export function createBandSwatch(): SVGElement {
-  const picture = svgElement("svg", { class: "flw-swatch", width: "26", height: "12", "aria-hidden": "true" });
-  picture.append(
-    svgElement("path", { class: "flw-band", d: "M0 1H26V11H0Z", fill: "currentColor", "fill-opacity": "0.15" }),
-  );
+  const picture = svg("svg", { class: "flw-swatch", width: "26", height: "12", "aria-hidden": "true" });
+  picture.append(svg("path", { class: "flw-band", d: "M0 1H26V11H0Z", fill: "currentColor", "fill-opacity": "0.15" }));
   return picture;
-}
-
-function svgElement(tag: string, attributes: Readonly<Record<string, string>>): SVGElement {
-  const element = document.createElementNS(SVG, tag) as SVGElement;
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  return element;
 }

@@ -5,6 +5,8 @@ import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
 import { disableAll, prefixStale, watchKernel } from "../core/kernel";
 import { themed } from "../core/theme";
 import { asBoolean, asNumber, asText } from "../core/validate";
+import { disableFileActions, type FileActions, readFileActions } from "../results/parts/file-actions";
+import { type Contents, readContents } from "../results/view-model";
 import { type EventList, readEvents } from "./events";
 import { type Metric, readMetrics } from "./metrics";
 import { readTableSections, type TableSection } from "./tables";
@@ -16,9 +18,11 @@ const MAX_LABEL_CHARS = 1000;
 
 interface JobTraits extends ClockTraits {
   readonly view_model: JobViewModel;
-  readonly metrics: readonly Metric[];
+  readonly charts: readonly Metric[];
   readonly hidden_metrics: string;
   readonly tables: readonly TableSection[];
+  readonly result: Contents;
+  readonly file_actions: FileActions;
   readonly events: EventList;
   readonly label: string;
   readonly actions: readonly Action[];
@@ -28,9 +32,11 @@ interface JobTraits extends ClockTraits {
 const READERS: TraitReaders<JobTraits> = {
   sent_at: asNumber,
   view_model: readViewModel,
-  metrics: readMetrics,
+  charts: readMetrics,
   hidden_metrics: asText,
   tables: readTableSections,
+  result: readContents,
+  file_actions: readFileActions,
   events: readEvents,
   label: (value) => asText(value, MAX_LABEL_CHARS),
   actions: readActions,
@@ -65,9 +71,11 @@ export default function jobWidget() {
       return {
         job,
         kernelProblem: problem,
-        metrics: traits.get("metrics"),
+        metrics: traits.get("charts"),
         hiddenMetrics: traits.get("hidden_metrics"),
         tables: traits.get("tables"),
+        result: traits.get("result"),
+        fileActions: disableFileActions(traits.get("file_actions"), kernel),
         events: traits.get("events"),
         label: prefixStale(problem, traits.get("label")),
         actions: disableAll(traits.get("actions"), kernel),
@@ -77,8 +85,9 @@ export default function jobWidget() {
     const stop = [
       kernel.dispose,
       // `sent_at` may be set before or after the view model that came with it, so it also triggers a redraw.
-      traits.onChange(["view_model", "metrics", "tables", "events", "sent_at", "actions", "has_log"], () =>
-        view.draw(state()),
+      traits.onChange(
+        ["view_model", "charts", "tables", "result", "file_actions", "events", "sent_at", "actions", "has_log"],
+        () => view.draw(state()),
       ),
       traits.onMessage((message) => view.handleLogMessage(message)),
     ];

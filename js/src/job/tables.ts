@@ -6,6 +6,8 @@ export interface ValueRow {
   readonly cells: readonly string[];
   /** The columns in which it is the best. */
   readonly best: readonly number[];
+  /** The place of each value between the least and the greatest, in percent, for a heat map; empty for none. */
+  readonly shades: readonly (number | null)[];
 }
 
 export interface ValueTable {
@@ -25,8 +27,13 @@ export interface TableSection {
 export function readTableSections(value: unknown): TableSection[] {
   return asRecords(value).map(({ title, tables }) => ({
     title: asText(title),
-    tables: asRecords(tables).map(readTable),
+    tables: readTables(tables),
   }));
+}
+
+/** Read tables as Python's `ValueTable.to_json` makes them. */
+export function readTables(value: unknown): ValueTable[] {
+  return asRecords(value).map(readTable);
 }
 
 function readTable(raw: Record<string, unknown>): ValueTable {
@@ -35,10 +42,11 @@ function readTable(raw: Record<string, unknown>): ValueTable {
     title: asText(raw["title"]),
     corner: asText(raw["corner"]),
     headings,
-    rows: asRecords(raw["rows"]).map(({ name, cells, best }) => ({
+    rows: asRecords(raw["rows"]).map(({ name, cells, best, shades }) => ({
       name: asText(name),
       cells: asTexts(cells).slice(0, headings.length),
       best: Array.isArray(best) ? best.map((column) => asNumber(column) ?? -1) : [],
+      shades: Array.isArray(shades) ? shades.map(asNumber) : [],
     })),
     rest: asText(raw["rest"]),
   };

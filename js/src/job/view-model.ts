@@ -118,6 +118,8 @@ export interface JobViewModel {
   readonly untoldNotes: readonly string[];
   /** A sentence on which metrics are live; empty if there is no need. */
   readonly liveMetrics: string;
+  /** True if a chart will be drawn while the job runs. */
+  readonly expectsMetrics: boolean;
   readonly details: readonly Detail[];
 }
 
@@ -167,6 +169,7 @@ export function readViewModel(value: unknown): JobViewModel {
     missingNotes: sentences(raw["missing_notes"]),
     untoldNotes: sentences(raw["untold_notes"]),
     liveMetrics: asText(raw["live_metrics"], MAX_SENTENCE_CHARS),
+    expectsMetrics: raw["expects_metrics"] === true,
     details: asRecords(raw["details"]).map(({ term, text, updated_at }) => ({
       term: asText(term),
       text: readLiveText(text),

@@ -1,6 +1,8 @@
 /** Drawing of a job's rounds, sites, failure and details. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { stubCanvas } from "../core/stub-canvas";
+import { readFileActions } from "../results/parts/file-actions";
+import { readContents } from "../results/view-model";
 import { readEvents } from "./events";
 import { fixture } from "./fixtures";
 import { readMetrics } from "./metrics";
@@ -20,13 +22,15 @@ function open(name: Parameters<typeof fixture>[0], memory = new Map<string, bool
     openSections: memory,
   });
   document.body.append(view.element);
-  const show = (drawn: unknown, hasLog = false): void =>
+  const show = (drawn: unknown, hasLog = false, result: unknown = {}, fileActions: unknown = []): void =>
     view.draw({
       job: readViewModel(drawn),
       kernelProblem: "",
       metrics: readMetrics(fixture(name).metrics),
       hiddenMetrics: "",
       tables: readTableSections(fixture(name).tables),
+      result: readContents(result),
+      fileActions: readFileActions({ actions: fileActions }),
       events: readEvents(fixture(name).events),
       label,
       actions: [],
@@ -315,6 +319,37 @@ it.each([
 ])("reads %j as harmless events and tables", (value) => {
   expect(readEvents(value).rows.every(({ text, count }) => text === "" && count === 1)).toBe(true);
   expect(readTableSections(value).flatMap(({ tables }) => tables.flatMap(({ headings }) => headings))).toEqual([]);
+});
+
+describe("the result", () => {
+  const file = { name: "server.npy", size: "1 kB", kind: "model", text: "", action: "fetch models/server.npy" };
+  const contents = {
+    models: [{ name: "models/server.npy", facts: "1 kB", action: "fetch models/server.npy" }],
+    tree: {
+      summary: "1 file, 1 kB",
+      folders: [{ name: "models", summary: "1 file", folders: [], files: [file] }],
+      files: [],
+    },
+  };
+
+  it("has no section before the job has ended", () => {
+    expect(open("running").all(".flw-result")[0]?.hidden).toBe(true);
+  });
+
+  it("lists models and files, each with a button that asks for it alone", () => {
+    const { show, job, texts, unfold, all, sent } = open("completed");
+    show(job, false, contents);
+    expect(texts("button.flw-fold")).toContain("▸Result (1 model, 1 file, 1 kB)");
+    unfold("Result");
+    unfold("models/");
+    const buttons = all(".flw-file-action .flw-buttons .flw-button");
+    expect(buttons).toHaveLength(2);
+    buttons[1]?.click();
+    expect(sent).toContainEqual({ kind: "start", action: "fetch models/server.npy" });
+    const done = { name: file.action, label: "Download", state: "done", message: "downloaded to here", revision: 1 };
+    show(job, false, contents, [done]);
+    expect(texts(".flw-file-action .flw-action-line")).toContain("downloaded to hereCancel");
+  });
 });
 
 it("draws hostile text as text", () => {

@@ -6,6 +6,8 @@ import { h, setVisible } from "../core/dom";
 import { KERNEL_LOST } from "../core/kernel";
 import { textAt } from "../core/live-text";
 import { SHORT_ID_LENGTH } from "../core/text";
+import type { FileActions } from "../results/parts/file-actions";
+import type { Contents } from "../results/view-model";
 import type { EventList } from "./events";
 import { createLogPanel, type LogPanelState } from "./log/panel";
 import type { LogRequest } from "./log/source";
@@ -18,6 +20,7 @@ import { createHeader } from "./parts/header";
 import { createMatrix } from "./parts/matrix";
 import { createMetricCharts } from "./parts/metrics";
 import { createNotes } from "./parts/notes";
+import { createResultSection } from "./parts/result";
 import { createSites } from "./parts/sites";
 import { createSummary } from "./parts/summary";
 import { createTables } from "./parts/tables";
@@ -35,6 +38,9 @@ export interface JobViewState {
   readonly hiddenMetrics: string;
   /** The tables; the same list until they change. */
   readonly tables: readonly TableSection[];
+  /** What is in the job's result; the same object until it changes. */
+  readonly result: Contents;
+  readonly fileActions: FileActions;
   /** The events; the same object until they change. */
   readonly events: EventList;
   /** The job in one sentence, as in a terminal: the label for screen readers. */
@@ -82,6 +88,7 @@ export function createJobView({ kernelNow, browserNow, send, openSections }: Job
   const matrix = createMatrix(openSections);
   const metrics = createMetricCharts(openSections);
   const tables = createTables(openSections);
+  const result = createResultSection(openSections, { send: sendAction, announce: announcer.announce, now: browserNow });
   const events = createEvents(openSections);
   const details = createDetails(openSections);
   const log = createLogPanel({ send, announce: announcer.announce });
@@ -99,6 +106,7 @@ export function createJobView({ kernelNow, browserNow, send, openSections }: Job
     sites.element,
     metrics.element,
     tables.element,
+    result.element,
     footnotes.element,
     events.element,
     log.element,
@@ -152,8 +160,9 @@ export function createJobView({ kernelNow, browserNow, send, openSections }: Job
     notes.draw(job.missingNotes);
     footnotes.draw(job.untoldNotes);
     sites.draw(job.sites, job.noSites);
-    metrics.draw(next.metrics, next.hiddenMetrics, job.liveMetrics);
+    metrics.draw(next.metrics, next.hiddenMetrics, job.liveMetrics, job.expectsMetrics);
     tables.draw(next.tables);
+    result.draw(next.result, next.fileActions);
     events.draw(next.events, kernelNow());
     setVisible(log.element, next.hasLog);
     if (next.hasLog) log.draw(logState(job));
@@ -178,6 +187,7 @@ export function createJobView({ kernelNow, browserNow, send, openSections }: Job
       stop();
       log.dispose();
       metrics.dispose();
+      result.dispose();
       matrix.dispose();
       header.dispose();
       latest = undefined;

@@ -11,8 +11,6 @@ export interface AvailableAction extends Action {
   readonly jobs: readonly ListedJob[];
 }
 
-/** Number of jobs whose lines can be told apart in one chart. */
-export const MAX_COMPARED = 8;
 const MAX_NAMED = 5;
 
 interface Rule {
@@ -30,7 +28,7 @@ const one = { min: 1, max: 1, fits: () => true, whenNoneFits: "" };
 const several = { min: 1, max: Infinity };
 const RULES: Readonly<Record<string, Rule>> = {
   open: one,
-  compare: { min: 2, max: MAX_COMPARED, fits: () => true, whenNoneFits: "" },
+  compare: { min: 2, max: Infinity, fits: () => true, whenNoneFits: "" },
   abort: { ...several, fits: (job) => !job.hasEnded && !isLost(job), whenNoneFits: "it has ended" },
   clone: one,
   download: { ...one, fits: (job) => job.hasEnded, whenNoneFits: "results are available once the job has ended" },

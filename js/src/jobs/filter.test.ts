@@ -22,6 +22,8 @@ describe("readFilter", () => {
     ["by:admin", "abde"],
     ["by:lead ended", "c"],
     ["study:trial", "e"],
+    ["rate=2", "d"],
+    ["arguments:rate", "bd"],
     ["id:ddd", "d"],
     ["ddd", "d"],
     ["id:dd4", ""],

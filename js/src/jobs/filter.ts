@@ -32,6 +32,7 @@ const FIELDS: Readonly<Record<string, (job: ListedJob) => readonly string[]>> = 
   name: (job) => [job.name],
   by: (job) => [job.submitter],
   study: (job) => [job.study],
+  arguments: (job) => [job.arguments],
   status: (job) => [job.status, job.statusText],
 };
 
@@ -80,7 +81,7 @@ function parseCondition(key: string, value: string, now: number): Test | string 
 function matchAnywhere(needle: string): Test {
   return (job) =>
     job.id.toLowerCase().startsWith(needle) ||
-    [job.name, job.submitter, job.study, job.status, job.statusText].some((text) =>
+    [job.name, job.arguments, job.submitter, job.study, job.status, job.statusText].some((text) =>
       text.toLowerCase().includes(needle),
     );
 }

@@ -38,6 +38,7 @@ export const JOBS: readonly ListedJob[] = [
     submitted_at: NOW - 3600,
     started_at: NOW - 3590,
     progress: "round 4/10",
+    arguments: "rate=10",
   }),
   listedJob("ccc3", {
     status: "FINISHED:EXECUTION_EXCEPTION",
@@ -45,6 +46,12 @@ export const JOBS: readonly ListedJob[] = [
     submitted_at: NOW - 86_400,
     duration: 12,
   }),
-  listedJob("ddd4", { name: "brats 2", status: "FINISHED:ABORTED", submitted_at: NOW - 3 * 86_400, duration: 90 }),
+  listedJob("ddd4", {
+    name: "brats 2",
+    status: "FINISHED:ABORTED",
+    submitted_at: NOW - 3 * 86_400,
+    duration: 90,
+    arguments: "rate=2",
+  }),
   listedJob("eee5", { study: "trial", submitted_at: NOW - 30 * 86_400, duration: 7000 }),
 ];

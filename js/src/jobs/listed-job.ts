@@ -18,10 +18,13 @@ export interface ListedJob {
   readonly duration: number | null;
   /** The round or the workflow in words; empty unless the job runs and is watched. */
   readonly progress: string;
+  /** The arguments of the sites' script: `batch=16 rate=0.1`; empty if unknown. */
+  readonly arguments: string;
   /** Names of the actions that the server would probably deny for this job. */
   readonly deniedActions: readonly string[];
 }
 
+const MAX_ARGUMENTS_CHARS = 500;
 const ENDED_CATEGORIES: ReadonlySet<StatusCategory> = new Set(["done", "stopped", "failed"]);
 
 /** Read the result of Python's `ListedJob.to_json()`; every text in the result is printable and bounded. */
@@ -41,6 +44,7 @@ export function readListedJob(id: string, value: unknown): ListedJob {
     startedAt: asNumber(raw["started_at"]),
     duration: asNumber(raw["duration"]),
     progress: asText(raw["progress"]),
+    arguments: asText(raw["arguments"], MAX_ARGUMENTS_CHARS),
     deniedActions: asTexts(raw["denied_actions"]),
   };
 }

@@ -1,7 +1,7 @@
 /** Sorting of the jobs. */
 import { elapsed, type ListedJob } from "./listed-job";
 
-export type Column = "name" | "status" | "time" | "submitted" | "submitter" | "study" | "id";
+export type Column = "name" | "status" | "time" | "submitted" | "arguments" | "submitter" | "study" | "id";
 
 export interface SortOrder {
   readonly column: Column;

@@ -34,6 +34,7 @@ export function createJobRow(context: RowContext): RowRenderer<ListedJob> {
   const status = createCell("flw-col-status", glyph, statusText);
   const time = createCell("flw-col-time");
   const submittedAt = h("time");
+  const args = createCell("flw-col-arguments");
   const submitter = createCell("flw-col-submitter");
   const study = createCell("flw-col-study");
   const id = h("button", { class: "flw-job-id", type: "button", tabindex: "-1" });
@@ -45,6 +46,7 @@ export function createJobRow(context: RowContext): RowRenderer<ListedJob> {
     status,
     time,
     createCell("flw-col-submitted", submittedAt),
+    args,
     submitter,
     study,
     createCell("flw-col-id", id),
@@ -98,6 +100,8 @@ export function createJobRow(context: RowContext): RowRenderer<ListedJob> {
       setTitle(submittedAt, formatExactTime(next.submittedAt));
       submittedAt.dateTime = toIsoTime(next.submittedAt);
     }
+    setText(args, next.arguments || "–");
+    setTitle(args, next.arguments);
     setText(submitter, next.submitter || "–");
     setTitle(submitter, next.submitter || "submitters are loaded for the newest jobs only");
     setText(study, next.study || "–");

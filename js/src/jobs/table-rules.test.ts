@@ -24,6 +24,7 @@ describe("the order", () => {
     ["time", false, "cdbea"],
     ["submitter", true, "cabde"],
     ["study", true, "eabcd"],
+    ["arguments", false, "dbace"],
     ["id", true, "edcba"],
   ] as const)("by %s, descending %s", (column, descending, ids) => expect(order(column, descending)).toBe(ids));
 
@@ -126,7 +127,7 @@ describe("available actions", () => {
     expect(availableActions(OFFERS, many).find(({ name }) => name === "delete")?.question).toMatch(
       /j4 and 7 more\? This cannot be undone\.$/u,
     );
-    expect(reasons(many)["compare"]).toBe("select 8 jobs at most");
+    expect(reasons(many)["compare"]).toBe("");
   });
 
   it("respect the policy", () => {

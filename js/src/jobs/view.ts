@@ -48,6 +48,7 @@ const COLUMNS: readonly (readonly [Column, string])[] = [
   ["status", "status"],
   ["time", "progress"],
   ["submitted", "submitted"],
+  ["arguments", "arguments"],
   ["submitter", "submitted by"],
   ["study", "study"],
   ["id", "id"],
@@ -275,6 +276,10 @@ export function createJobsView({ kernelNow, browserNow, send }: JobsViewOptions)
     // The height fits all jobs, so that filtering does not move the content below.
     list.element.style.height = `${HEADER_HEIGHT_PX + Math.min(Math.max(jobs.length, 1), MAX_VISIBLE_ROWS) * ROW_HEIGHT_PX + 2}px`;
     setVisible(list.element, jobs.length > 0);
+    list.element.classList.toggle(
+      "flw-has-arguments",
+      jobs.some((job) => job.arguments !== ""),
+    );
     setVisible(tools, jobs.length > 0);
     list.setRows(shown);
     const isEmpty = jobs.length === 0;

@@ -1,8 +1,9 @@
 /** The metrics section: a chart of each metric side by side, or a text while there are too few values for a line. */
 import { type Chart, createChart } from "../../core/chart";
 import { createCollapsible } from "../../core/collapsible";
-import { h, setText, setVisible } from "../../core/dom";
+import { h, setText, setVisible, whenChanged } from "../../core/dom";
 import { createLinePicks, type LinePicks } from "../../core/line-picks";
+import { smooth } from "../../core/smoothing";
 import type { Metric } from "../metrics";
 
 export interface MetricCharts {
@@ -12,13 +13,17 @@ export interface MetricCharts {
    *
    * @param hidden the metrics that are not in the list, in words
    * @param live a sentence on which metrics are live
+   * @param isExpected if charts will be drawn: then they have their room before they have values, and nothing jumps
    */
-  draw(metrics: readonly Metric[], hidden?: string, live?: string): void;
+  draw(metrics: readonly Metric[], hidden?: string, live?: string, isExpected?: boolean): void;
   dispose(): void;
 }
 
 const SECTION = "Metrics";
 const LOG_SCALE = "log scale";
+/** The name of each weight of the smoothing, lest it be a number to guess. */
+const SMOOTHING = { none: 0, little: 0.6, medium: 0.9, strong: 0.97 } as const;
+type Smoothing = keyof typeof SMOOTHING;
 const ALL_METRICS = "all metrics";
 /** Charts that are shown at once; the others are folded. The static form has the same limit. */
 const MAX_OPEN_CHARTS = 4;
@@ -38,10 +43,22 @@ export function createMetricCharts(openSections: Map<string, boolean>): MetricCh
   logScaleBox.checked = openSections.get(LOG_SCALE) === true;
   const logScaleLabel = h("label", { class: "flw-metric-scale" }, logScaleBox, " logarithmic scale");
   const more = h("button", { class: "flw-link", type: "button" });
-  const tools = h("div", { class: "flw-metric-tools" }, logScaleLabel, more);
+  const smoothingField = h("select", { class: "flw-choice" });
+  for (const [index, level] of Object.keys(SMOOTHING).entries()) {
+    const option = h("option", {}, level);
+    option.value = level;
+    option.selected = index === 0;
+    smoothingField.append(option);
+  }
+  const smoothingLabel = h("label", { class: "flw-metric-scale" }, "smoothing ", smoothingField);
+  const tools = h("div", { class: "flw-metric-tools" }, smoothingLabel, logScaleLabel, more);
   const grid = h("div", { class: "flw-metric-grid" });
   const rest = h("p", { class: "flw-more" });
+  const room = h("p", { class: "flw-metric-room" }, "No value yet");
   const liveNote = h("p", { class: "flw-metric-note flw-live-metrics" });
+  const markExpected = whenChanged((isExpected: boolean) => {
+    section.element.classList.toggle("flw-metrics-expected", isExpected);
+  });
   const picks = createLinePicks(openSections, redraw);
   const section = createCollapsible(SECTION, openSections, redraw);
 
@@ -49,6 +66,7 @@ export function createMetricCharts(openSections: Map<string, boolean>): MetricCh
     openSections.set(LOG_SCALE, logScaleBox.checked);
     redraw();
   });
+  smoothingField.addEventListener("change", redraw);
   more.addEventListener("click", () => {
     openSections.set(ALL_METRICS, openSections.get(ALL_METRICS) !== true);
     redraw();
@@ -66,7 +84,7 @@ export function createMetricCharts(openSections: Map<string, boolean>): MetricCh
     }
     if (latest === drawn) return;
     drawn = latest;
-    if (grid.parentElement !== section.body) section.body.replaceChildren(tools, grid, rest, liveNote);
+    if (grid.parentElement !== section.body) section.body.replaceChildren(tools, room, grid, rest, liveNote);
     drawTools();
     const isAll = openSections.get(ALL_METRICS) === true;
     const metrics = isAll ? latest : latest.slice(0, MAX_OPEN_CHARTS);
@@ -86,13 +104,17 @@ export function createMetricCharts(openSections: Map<string, boolean>): MetricCh
         parts.set(metric.name, part);
       }
       if (grid.children[index] !== part.element) grid.insertBefore(part.element, grid.children[index] ?? null);
-      part.draw(metric, logScaleBox.checked);
+      part.draw(metric, logScaleBox.checked, smoothingField.value as Smoothing);
     });
   }
 
   function drawTools(): void {
     const charts = latest.filter(({ hasChart }) => hasChart);
     setVisible(logScaleLabel, charts.length > 0);
+    setVisible(
+      smoothingLabel,
+      charts.some(({ xLabel }) => xLabel === "step"),
+    );
     logScaleBox.disabled = charts.every(({ logScale }) => logScale === null);
     logScaleLabel.title = logScaleBox.disabled ? "No value is above 0: a logarithmic scale has no place for them" : "";
     const folded = latest.length - MAX_OPEN_CHARTS;
@@ -118,13 +140,15 @@ export function createMetricCharts(openSections: Map<string, boolean>): MetricCh
 
   return {
     element: section.element,
-    draw(next, hidden = "", live = "") {
+    draw(next, hidden = "", live = "", isExpected = false) {
       latest = next;
+      markExpected(isExpected);
+      setVisible(room, isExpected && next.length === 0);
       setText(rest, hidden);
       setVisible(rest, hidden !== "");
       setText(liveNote, live);
       setVisible(liveNote, live !== "");
-      setVisible(section.element, next.length > 0 || live !== "");
+      setVisible(section.element, next.length > 0 || live !== "" || isExpected);
       drawAll();
     },
     dispose: close,
@@ -134,7 +158,7 @@ export function createMetricCharts(openSections: Map<string, boolean>): MetricCh
 interface MetricPart {
   readonly element: HTMLElement;
   readonly isOnly: boolean;
-  draw(metric: Metric, wantsLogScale: boolean): void;
+  draw(metric: Metric, wantsLogScale: boolean, smoothing: Smoothing): void;
   dispose(): void;
 }
 
@@ -142,27 +166,36 @@ function createMetricPart(picks: LinePicks, isOnly: boolean): MetricPart {
   let chart: Chart | undefined;
   let before = "";
   const name = h("div", { class: "flw-metric-name" });
-  const place = h("div", {});
+  const place = h("div", { class: "flw-metric-place" });
+  place.style.setProperty("--flw-chart-height", `${isOnly ? HEIGHT_PX : SMALL_HEIGHT_PX}px`);
   const text = h("p", { class: "flw-metric-text" });
   const note = h("p", { class: "flw-metric-note" });
   const element = h("div", { class: "flw-metric" }, name, place, text, note);
 
-  function drawChart(metric: Metric, wantsLogScale: boolean): void {
+  function drawChart(metric: Metric, wantsLogScale: boolean, smoothing: Smoothing): void {
     if (!chart) {
       chart = createChart({ height: isOnly ? HEIGHT_PX : SMALL_HEIGHT_PX, picks });
       place.replaceChildren(chart.element);
     }
     const isLogScale = wantsLogScale && metric.logScale !== null;
+    // Only of many noisy steps: the value of a round is the one that counts.
+    const weight = metric.xLabel === "step" ? SMOOTHING[smoothing] : 0;
+    const notes = [
+      metric.stride > 1 ? `one ${metric.xLabel} in ${metric.stride} is drawn` : "",
+      weight ? "smoothed; CSV has the values" : "",
+    ];
     chart.draw({
       label: `${metric.name} by ${metric.xLabel}`,
       xLabel: metric.xLabel,
       firstX: metric.firstX,
-      lines: metric.lines,
+      lines: weight
+        ? metric.lines.map((line) => ({ ...line, points: smooth(line.points, weight), values: line.points }))
+        : metric.lines,
       band: metric.band,
       scale: isLogScale ? metric.logScale : metric.scale,
       isLogScale,
       hiddenCount: metric.hiddenSites,
-      note: metric.stride > 1 ? `one ${metric.xLabel} in ${metric.stride} is drawn` : "",
+      note: notes.filter(Boolean).join("; "),
       ...(metric.best ? { mark: { x: metric.best[0], y: metric.best[1], label: "best" } } : {}),
     });
   }
@@ -170,9 +203,9 @@ function createMetricPart(picks: LinePicks, isOnly: boolean): MetricPart {
   return {
     element,
     isOnly,
-    draw(metric, wantsLogScale) {
+    draw(metric, wantsLogScale, smoothing) {
       const shown = metric.lines.map((line) => picks.isShown(line));
-      const key = JSON.stringify([metric, wantsLogScale, shown]);
+      const key = JSON.stringify([metric, wantsLogScale, smoothing, shown]);
       if (key === before) return;
       before = key;
       setText(name, metric.name);
@@ -181,7 +214,7 @@ function createMetricPart(picks: LinePicks, isOnly: boolean): MetricPart {
       setVisible(note, metric.note !== "");
       // Next to a chart the text is for screen readers only.
       text.classList.toggle("flw-spoken", metric.hasChart);
-      if (metric.hasChart) drawChart(metric, wantsLogScale);
+      if (metric.hasChart) drawChart(metric, wantsLogScale, smoothing);
       else {
         chart?.dispose();
         chart = undefined;

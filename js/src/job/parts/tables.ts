@@ -33,7 +33,8 @@ function createSection({ title, tables }: TableSection, openSections: Map<string
   return section;
 }
 
-function createTable({ title, corner, headings, rows, rest }: ValueTable): HTMLElement[] {
+/** Create a table, and a line about what it leaves out. */
+export function createTable({ title, corner, headings, rows, rest }: ValueTable): HTMLElement[] {
   const head = [corner, ...headings].map((text) => h("th", { scope: "col" }, text));
   const table = h(
     "table",
@@ -45,11 +46,15 @@ function createTable({ title, corner, headings, rows, rest }: ValueTable): HTMLE
   return rest ? [table, h("p", { class: "flw-more" }, rest)] : [table];
 }
 
-function createRow({ name, cells, best }: ValueRow): HTMLElement {
-  const values = cells.map((text, column) =>
-    best.includes(column)
+function createRow({ name, cells, best, shades }: ValueRow): HTMLElement {
+  const values = cells.map((text, column) => {
+    const cell = best.includes(column)
       ? h("td", { class: "flw-best-value" }, text, screenReaderText(" (best)"))
-      : h("td", {}, text || "–"),
-  );
+      : h("td", {}, text || "–");
+    const shade = shades[column];
+    // Half of the accent at most, so that the numbers keep their contrast.
+    if (shade != null) cell.style.setProperty("--flw-shade", `${Math.min(100, Math.max(0, shade)) / 2}%`);
+    return cell;
+  });
   return h("tr", {}, h("th", { scope: "row" }, name), ...values);
 }
