@@ -123,7 +123,7 @@ PROMISES = {
         {
             # With the arguments by which they differ.
             "compare": (r"careful .* 1 +0\.0003 ", r"more-epochs .* 10 +0\.0003 ", r"bold .* 10 +1\.0 "),
-            "settings": (r"careful +\{'rate': '0\.0003', 'epochs': '1'\}", r"bold +\{'rate': '1\.0', 'epochs': '10'\}"),
+            "settings": (r"careful +\{'epochs': '1', 'rate': '0\.0003'\}", r"bold +\{'epochs': '10', 'rate': '1\.0'\}"),
             # By accuracy it is as good as the others, by its loss it gets worse.
             "table": (r"careful +loss 0\.693(  0\.\d{3}){3}", r"bold +loss", r"more-epochs +loss"),
         },
