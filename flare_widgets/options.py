@@ -141,6 +141,13 @@ OFFLINE = option("--offline", action="store_true", help="check the kit only, do 
 STEP_TIMEOUT = option(
     "--timeout", type=parse_seconds, default=5.0, metavar="S", help="seconds for each step (default: 5)"
 )
+AT_ONCE = option(
+    "--at-once",
+    type=parse_count,
+    default=2,
+    metavar="N",
+    help="the most jobs of a sweep under way at a time (default: 2)",
+)
 WAIT_TIMEOUT = option(
     "--timeout",
     type=parse_time_limit,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,16 @@ from IPython.core.error import UsageError
 
 from ..api import Session
 from ..authoring import CellError, CellJob, check_code, choose_key_metric, find_metric_names, write_job
-from ..authoring.arguments import parse_literal
+from ..authoring.arguments import parse_literal, to_plain_data
 from ..authoring.jobs import FRAMEWORKS, WrittenJob
 from ..authoring.notebook_env import NotebookHost
-from ..errors import FlareError, InvalidArgumentError
+from ..errors import FlareError, InvalidArgumentError, ReadOnlySession
 from ..local_files import scratch_folder
 from ..manager import ManagedSession
 from ..monitoring import JobSnapshot, Monitor
 from ..monitoring.job.watch import Watch
-from ..options import option
+from ..options import AT_ONCE, option, parse_values
+from ..sweep import Sweep
 from ..views.core.metric_direction import metric_direction
 from ..views.display import show_job
 from ..views.job.view import JobView
@@ -27,6 +29,7 @@ from .job_display import display_job
 from .parsing import Verb
 from .progress import ProgressLine, make_transfer_callback, run_step
 from .state import MagicsState
+from .sweep_display import start_sweep
 from .words import QUOTE_HINT, split_words, strip_comment
 
 # The cell's first line is the magic's own.
@@ -56,6 +59,7 @@ def _describe_cell_magic(state: MagicsState) -> None:
 
         %%flare --framework sklearn --sites hospital-a,hospital-b
         %%flare --arg rate=0.1 --arg epochs       rate is 0.1, epochs is the variable's value; read them with argparse
+        %%flare --sweep rate=0.01,0.1,1           a sweep, as of %flare sweep: a job for each value
         %%flare --dry-run jobs                    only write the job folder, jobs/cell-job
     """
 
@@ -96,6 +100,15 @@ CELL_MAGIC = Verb(
             help="an argument of the script, --NAME=VALUE; without VALUE, the value of the notebook's variable NAME",
         ),
         option(
+            "--sweep",
+            action="append",
+            default=[],
+            metavar="NAME[=VALUES]",
+            help="an argument like --arg, with several values, and a job for each: rate=0.01,0.1; again for each "
+            "argument, for all combinations; without VALUES, the list in the notebook's variable NAME",
+        ),
+        AT_ONCE,
+        option(
             "--key-metric",
             default="",
             metavar="NAME",
@@ -111,7 +124,7 @@ CELL_MAGIC = Verb(
             metavar="FOLDER",
             help="only write the job folder into this folder, do not submit it",
         ),
-        option("-w", "--wait", action="store_true", help="block until the job ends"),
+        option("-w", "--wait", action="store_true", help="block until the job ends, or all jobs of a sweep"),
     ],
 )
 CELL_MAGIC.parser.prog = "%%flare"
@@ -119,7 +132,7 @@ CELL_MAGIC.parser.prog = "%%flare"
 
 def run_cell(
     state: MagicsState, variables: Mapping[str, Any], line: str, cell: str
-) -> JobView | JobSnapshot | Path | str | None:
+) -> JobView | JobSnapshot | Sweep | Path | str | None:
     """Run ``%%flare``.
 
     Parameters
@@ -135,8 +148,9 @@ def run_cell(
 
     Returns
     -------
-    JobView, JobSnapshot, Path or None
-        The view; with ``--wait`` the job's final state; with ``--dry-run`` the job folder; None for help.
+    JobView, JobSnapshot, Sweep, Path or None
+        The view; with ``--wait`` the job's final state; with ``--sweep`` the sweep; with ``--dry-run`` the job folder;
+        None for help.
     """
     try:
         words = split_words(strip_comment(line), literals=True)
@@ -147,6 +161,9 @@ def run_cell(
         return None
     options = vars(CELL_MAGIC.parser.parse_args(words))
     dry_run, wait = options.pop("dry_run"), options.pop("wait")
+    swept = _parse_sweep(options["sweep"], options["arg"], variables)
+    if swept and dry_run is not None:
+        raise UsageError("%%flare: --dry-run writes one job; leave out --sweep, and pass the folder to %flare sweep")
     # First the checks that need no server, which take no time.
     problems = check_code(cell, first_line=_FIRST_LINE_NUMBER, notebook_names=variables.keys())
     if problems:
@@ -167,6 +184,14 @@ def run_cell(
         _print_remarks(made[0], note)
         return folder
     session = state.session
+    if swept:
+        if session.read_only:
+            raise ReadOnlySession("a sweep submits jobs, and this session is read-only")
+        with scratch_folder("making the job") as parent:
+            folder = run_step(progress, "making the job", write, parent)
+            progress.finish(f"made a job for {made[0].framework}")
+            _print_remarks(made[0], note)
+            return start_sweep(state, folder, swept, name=job.name, at_once=options["at_once"], wait=wait)
     job_id = _submit(state, session, write, progress)
     _print_remarks(made[0], note)
     return display_job(state, session, _watch_job(state, session, job_id), wait=wait)
@@ -276,12 +301,38 @@ def _parse_argument(text: str, variables: Mapping[str, Any]) -> tuple[str, Any]:
     name, given, value = text.partition("=")
     if given:
         return name, parse_literal(value)
+    return name, _get_variable("--arg", name, variables)
+
+
+def _parse_sweep(texts: list[str], arguments: list[str], variables: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Return the values of each argument of a sweep; empty if it is none."""
+    found: dict[str, list[Any]] = {}
+    fixed = {text.partition("=")[0] for text in arguments}
+    for text in texts:
+        try:
+            name, values = parse_values(text) if "=" in text else (text, _list_values(text, variables))
+        except ArgumentTypeError as e:
+            raise UsageError(f"%%flare: --sweep: {e}") from None
+        if name in found or name in fixed:
+            raise UsageError(f"%%flare: the argument {name} is given twice; give all its values to one --sweep")
+        found[name] = [*values]
+    return found
+
+
+def _list_values(name: str, variables: Mapping[str, Any]) -> list[Any]:
+    values = to_plain_data(f"the variable {name}", _get_variable("--sweep", name, variables))
+    if not isinstance(values, list) or not values:
+        raise InvalidArgumentError(f"--sweep {name}: the variable is not a list with values")
+    return values
+
+
+def _get_variable(flag: str, name: str, variables: Mapping[str, Any]) -> Any:
     variable = name.replace("-", "_")
     if variable not in variables:
         raise InvalidArgumentError(
-            f"--arg {name}: the notebook has no variable {variable!r}; define it, or pass --arg {name}=VALUE"
+            f"{flag} {name}: the notebook has no variable {variable!r}; define it, or pass {flag} {name}=VALUE"
         )
-    return name, variables[variable]
+    return variables[variable]
 
 
 def _print_remarks(written: WrittenJob, note: str) -> None:

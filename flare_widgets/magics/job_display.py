@@ -134,7 +134,7 @@ def wait_until_all_ended(watches: Sequence[Watch], timeout_s: float, *, first: b
                     "they are still running",
                     next_step="Wait again, with a longer time-out, or abort what should not run",
                 )
-            waiting = next(watch for watch in watches if not watch.snapshot.ended)
+            waiting = next(watch for watch in watches if watch not in ended)
             waiting.wait(max(0.0, min(_REFRESH_INTERVAL_S, until - time.monotonic())))
         run_with_progress("fetching the results", wait_for_results, ended)
     except KeyboardInterrupt:

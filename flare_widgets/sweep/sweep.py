@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
 import time
@@ -17,17 +18,16 @@ from ..formatting.text import SHORT_ID, sanitize
 from ..local_files import absolute_path, scratch_folder
 from ..monitoring import JobSnapshot, Monitor, Watch
 from ..script_arguments import describe_arguments
-from .variants import Grid, combine, digest_folder, write_variant
+from .variants import Grid, combine, copy_job, digest_folder, write_variant
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 THREAD_NAME = "flare-sweep"
 
-AT_ONCE = 2
-"""Number of jobs under way at a time, unless another is given."""
-
 _WAKE_INTERVAL_S = 1.0
+_RESULTS_TIMEOUT_S = 60.0
+_MAX_PROBLEMS = 5  # in a table; what fails in one job fails in most
 
 
 @dataclass
@@ -59,6 +59,16 @@ class SweepJob:
         """True if there is nothing more to wait for: also if the job was deleted, or can no longer be watched."""
         watch = self._watch
         return bool(self.error) or (watch is not None and (watch.snapshot.ended or watch.done))
+
+    @property
+    def _is_fetching(self) -> bool:
+        return self._watch is not None and not self._watch.done
+
+    @property
+    def problem(self) -> str:
+        """The reason why it was not submitted, or why it failed, in a sentence; empty if neither, or unknown."""
+        failure = None if self.snapshot is None else self.snapshot.failure
+        return self.error or ("" if failure is None else failure.sentence)
 
     @property
     def status(self) -> str:
@@ -100,7 +110,7 @@ class SweepJob:
             "round": number,
             "duration": None if snapshot is None else snapshot.duration,
             "job_id": self.job_id or None,
-            "error": self.error or None,
+            "problem": self.problem or None,
         }
 
 
@@ -126,11 +136,12 @@ class Sweep(ShownAsTable):
         name: str,
         at_once: int,
         digest: str,
+        files: contextlib.ExitStack,
     ) -> None:
         self.name = name
         self.jobs = [SweepJob(parameters) for parameters in combinations]
         self._monitor, self._session, self._folder = monitor, monitor.session, folder
-        self._at_once, self._digest = at_once, digest
+        self._at_once, self._digest, self._files = at_once, digest, files
         self._changed = threading.Condition()
         self._listeners: list[Callable[[Sweep], None]] = []
         self._is_stopped = False
@@ -138,30 +149,33 @@ class Sweep(ShownAsTable):
 
     @classmethod
     def start(
-        cls, monitor: Monitor | Session, folder: str | Path, parameters: Grid, *, name: str = "", at_once: int = AT_ONCE
+        cls, monitor: Monitor | Session, folder: str | Path, parameters: Grid, *, name: str = "", at_once: int = 2
     ) -> Self:
         """Start a sweep; see :func:`sweep`."""
         if at_once < 1:
             raise InvalidArgumentError("at_once must be at least 1")
         combinations = combine(parameters)
         path = absolute_path(folder)
-        digest = digest_folder(path)
-        with scratch_folder("trying a job of a sweep") as scratch:  # all that can be refused here is refused now
-            write_variant(path, combinations[0], "trial", scratch)
-        found = cls(
-            monitor if isinstance(monitor, Monitor) else Monitor(monitor),
-            path,
-            combinations,
-            name=name or path.name,
-            at_once=at_once,
-            digest=digest,
-        )
+        with contextlib.ExitStack() as files:
+            # The folder may change or go while jobs wait for their turn.
+            copy = copy_job(path, files.enter_context(scratch_folder("copying the job of a sweep")))
+            with scratch_folder("trying a job of a sweep") as scratch:  # all that can be refused here is refused now
+                write_variant(copy, combinations[0], "trial", scratch)
+            found = cls(
+                monitor if isinstance(monitor, Monitor) else Monitor(monitor),
+                copy,
+                combinations,
+                name=name or path.name,
+                at_once=at_once,
+                digest=digest_folder(copy),
+                files=files.pop_all(),  # closed by the thread
+            )
         found._start()
         return found
 
     @property
     def has_ended(self) -> bool:
-        """True if no job of it is under way or will be."""
+        """True if no job of it is under way or will be, and their metrics are known."""
         return self._finished.is_set()
 
     @property
@@ -244,8 +258,11 @@ class Sweep(ShownAsTable):
             "job",
         ]
         done = sum(job.is_done for job in self.jobs)
-        errors = dict.fromkeys(job.error for job in self.jobs if job.error)
-        notes = [f"{self.name}: {done} of {len(self.jobs)} jobs done", *(sanitize(error, 500) for error in errors)]
+        problems = list(dict.fromkeys(job.problem for job in self.jobs if job.problem))[:_MAX_PROBLEMS]
+        notes = [
+            f"{self.name}: {done} of {len(self.jobs)} jobs done",
+            *(sanitize(problem, 500) for problem in problems),
+        ]
         return Table(headings, rows[:MAX_ROWS], notes)
 
     # -- the thread
@@ -263,7 +280,11 @@ class Sweep(ShownAsTable):
                 self._notify()
             while any(job.job_id and not job.is_done for job in self.jobs):
                 self._wait_for_change()
+            until = time.monotonic() + _RESULTS_TIMEOUT_S  # the metrics of the last jobs come with their results
+            while any(job._is_fetching for job in self.jobs) and time.monotonic() < until:
+                self._wait_for_change()
         finally:
+            self._files.close()
             self._finished.set()
             self._notify()
 
@@ -309,7 +330,7 @@ def _describe_best(job: SweepJob, *, is_best: bool) -> str:
 
 
 def sweep(
-    monitor: Monitor | Session, folder: str | Path, parameters: Grid, *, name: str = "", at_once: int = AT_ONCE
+    monitor: Monitor | Session, folder: str | Path, parameters: Grid, *, name: str = "", at_once: int = 2
 ) -> Sweep:
     """Run a job once for each combination of parameters, and return at once.
 

@@ -54,6 +54,23 @@ def combine(parameters: Grid) -> list[dict[str, str]]:
     return unique
 
 
+def copy_job(folder: Path, into: Path) -> Path:
+    """Copy a job folder into another folder, and return the copy.
+
+    Raises
+    ------
+    InvalidJobDefinition
+        It is no job folder.
+    FileAccessError
+        It cannot be read or written.
+    """
+    target = into / folder.name
+    with translate_os_errors(f"a copy of {folder} cannot be made"):
+        check_job_folder(folder)
+        shutil.copytree(folder, target)
+    return target
+
+
 def digest_folder(folder: Path) -> str:
     """Return a digest of the content of a job folder, by which a changed job is another one.
 
@@ -96,9 +113,8 @@ def write_variant(folder: Path, parameters: Mapping[str, str], name: str, into: 
     InvalidArgumentError
         A value cannot be passed as an argument.
     """
-    target = into / folder.name
+    target = copy_job(folder, into)
     with translate_os_errors(f"a copy of {folder} cannot be written"):
-        shutil.copytree(folder, target)
         scripts = sum(
             _set_arguments(path, parameters)
             for path in sorted(target.rglob("config_fed_client.*"))

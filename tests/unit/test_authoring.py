@@ -300,8 +300,11 @@ def test_numpy_job_folder_written_and_rewritten(tmp_path: Path) -> None:
 
     # Again, from a cell, so that a traceback counts the lines as the notebook does. The old one is replaced, but only
     # a job folder is.
+    configs = {path: path.read_text() for path in written.folder.rglob("*.json")}
     (written.folder / "stale").touch()
     assert write_job(job, tmp_path, first_line=2).folder == written.folder
+    # Nothing in it is of its time: the sweep of a cell is resumed by making the same job again.
+    assert {path: path.read_text() for path in written.folder.rglob("*.json")} == configs
     for script in written.folder.rglob("notebook_cell.py"):
         assert script.read_text() == "\n" + CLIENT
     assert not (written.folder / "stale").exists()

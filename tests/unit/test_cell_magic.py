@@ -8,8 +8,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from IPython.core.error import UsageError
 
-from flare_widgets.magics.cell import _choose_key_metric, make_notebook_host
+from flare_widgets.authoring.jobs import WrittenJob
+from flare_widgets.errors import FlareError, ReadOnlySession
+from flare_widgets.magics import cell as cell_magic
+from flare_widgets.magics.cell import _choose_key_metric, make_notebook_host, run_cell
 from flare_widgets.magics.progress import ProgressLine
 
 
@@ -101,3 +105,67 @@ def test_making_and_submitting_are_told_in_one_line(monkeypatch: pytest.MonkeyPa
     submit(FakeSession(), write_slowly)
     assert told[0] == "making the job: 0 s"
     assert told[-2:] == ["submitting the job 1.5 kB of 1.5 kB", "submitted the job mine: id-1"]
+
+
+CODE = """import nvflare.client as flare
+flare.init()
+while flare.is_running():
+    model = flare.receive()
+    flare.send(flare.FLModel(params=model.params, metrics={"loss": 1.0}))
+"""
+
+
+def make_connected_state(*, read_only: bool = False) -> Any:
+    info = SimpleNamespace(client_info=[SimpleNamespace(name="site-1"), SimpleNamespace(name="site-2")])
+    return SimpleNamespace(session=SimpleNamespace(read_only=read_only, get_system_info=lambda: info))
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """The sweeps that were started: the job's own arguments, the values, the name, and the jobs at a time."""
+    sweeps: list[tuple[Any, ...]] = []
+    jobs: list[Any] = []
+
+    def write_one(job: Any, parent: Path, **_: Any) -> WrittenJob:
+        jobs.append(job)
+        (parent / job.name).mkdir()
+        return WrittenJob(parent / job.name, "numpy")
+
+    def start(_: Any, folder: Path, parameters: Any, *, name: str, at_once: int, wait: bool) -> str:
+        assert folder.is_dir()
+        sweeps.append((dict(jobs[-1].arguments), parameters, name, at_once, wait))
+        return "the sweep"
+
+    monkeypatch.setattr(cell_magic, "write_job", write_one)
+    monkeypatch.setattr(cell_magic, "start_sweep", start)
+    return sweeps
+
+
+def test_cell_becomes_sweep(started: list[tuple[Any, ...]]) -> None:
+    line = "--name tuned --model [0] --sweep rate=0.1,1 --sweep batch --arg data=a,b --at-once 4"
+    found: Any = run_cell(make_connected_state(), {"batch": [16, 32]}, line, CODE)
+    assert found == "the sweep"
+    assert started == [({"data": "a,b"}, {"rate": ["0.1", "1"], "batch": [16, 32]}, "tuned", 4, False)]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("--sweep rate=", "expected NAME=VALUE"),
+        ("--sweep rate=1 --sweep rate=2", "rate is given twice"),
+        ("--sweep rate=1,2 --arg rate=3", "rate is given twice"),
+        ("--sweep missing", "no variable 'missing'"),
+        ("--sweep single", "is not a list"),
+        ("--sweep rate=1,2 --dry-run", "%flare sweep"),
+    ],
+)
+def test_impossible_sweep_of_cell_is_refused(started: list[tuple[Any, ...]], line: str, told: str) -> None:
+    with pytest.raises((UsageError, FlareError), match=told):
+        run_cell(make_connected_state(), {"single": 1}, f"--model [0] {line}", CODE)
+    assert started == []
+
+
+def test_read_only_session_sweeps_nothing(started: list[tuple[Any, ...]]) -> None:
+    with pytest.raises(ReadOnlySession):
+        run_cell(make_connected_state(read_only=True), {}, "--model [0] --sweep rate=1,2", CODE)
+    assert started == []

@@ -19,7 +19,7 @@ from shells import answer_questions, flare, ipython, said
 
 from flare_widgets.api import MonitorReturnCode
 from flare_widgets.errors import AuthorizationError, InvalidTarget, JobNotDone, JobTimeout
-from flare_widgets.magics.job_display import read_once, wait_until_ended
+from flare_widgets.magics.job_display import read_once, wait_until_all_ended, wait_until_ended
 from flare_widgets.magics.job_logs import read_job_logs
 from flare_widgets.manager.shared_session import SharedSession, shared_session_file, write_shared_session
 from flare_widgets.monitoring import JobSnapshot
@@ -192,6 +192,23 @@ def test_timeout_of_ended_job_is_no_error() -> None:
         wait_until_ended(running, 0.05)
     assert watch.stopped
     assert running.stopped
+
+
+class EndingWatch(LateWatch):
+    """A watch of a job that ends as soon as somebody has looked at it."""
+
+    snapshot: Any = property(lambda self: next(self.looks, JobSnapshot(JOB, status="FINISHED:COMPLETED")))
+
+    def __init__(self) -> None:
+        self.looks = iter([JobSnapshot(JOB, status="RUNNING")])
+        self.waits, self.stopped = [], False
+
+
+@pytest.mark.usefixtures("shell")
+def test_jobs_that_end_meanwhile_are_no_error() -> None:
+    with capture_output():
+        ends = wait_until_all_ended([EndingWatch(), EndingWatch()], 10)
+    assert [end.status for end in ends] == ["FINISHED:COMPLETED"] * 2
 
 
 @pytest.mark.usefixtures("shell")

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
+import threading
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from waiting import wait_until
 
-from flare_widgets.errors import InvalidArgumentError, InvalidJobDefinition
-from flare_widgets.monitoring import JobSnapshot
+from flare_widgets.errors import InvalidArgumentError, InvalidJobDefinition, JobTimeout
+from flare_widgets.monitoring import JobSnapshot, Monitor
 from flare_widgets.script_arguments import describe_arguments, read_recorded_arguments, set_script_arguments
-from flare_widgets.sweep import SweepJob
+from flare_widgets.sweep import Sweep, SweepJob
 from flare_widgets.sweep.variants import combine, digest_folder, write_variant
 
 CLIENT = {
@@ -98,3 +102,67 @@ def test_job_is_waited_for_as_long_as_it_is_watched(status: str, has_watch_ended
     watch: Any = SimpleNamespace(snapshot=JobSnapshot("x", status=status), done=has_watch_ended)
     job = SweepJob({"rate": "1"}, "x", _watch=watch)
     assert (job.is_done, job.status) == told
+
+
+class FakeSession:
+    """A session whose jobs run until they are ended."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.may_submit = threading.Event()
+
+    def submit_job(self, folder: str, token: str) -> str:
+        assert token
+        assert self.may_submit.wait(10)
+        self.names.append(json.loads((Path(folder) / "meta.json").read_text())["name"])
+        return f"id-{len(self.names)}"
+
+
+class FakeMonitor(Monitor):
+    """A monitor of jobs that are completed, and whose results are still being fetched."""
+
+    def __init__(self, session: Any) -> None:
+        self.session = session
+        self.watches: list[Any] = []
+
+    def watch(self, job_id: str, *_: Any, **__: Any) -> Any:
+        snapshot = JobSnapshot(job_id, status="FINISHED:COMPLETED")
+        self.watches.append(SimpleNamespace(snapshot=snapshot, done=False, subscribe=lambda _: None))
+        return self.watches[-1]
+
+
+def test_sweep_outlives_its_job_folder(tmp_path: Path) -> None:
+    job, session = write_job(tmp_path, json.dumps(CLIENT)), FakeSession()
+    found = Sweep.start(FakeMonitor(session), job, {"rate": [1, 2]})
+    shutil.rmtree(job)  # as the folder that a cell's job was made in
+    session.may_submit.set()
+    wait_until(lambda: all(each.job_id for each in found))
+    assert session.names == ["job rate=1", "job rate=2"]
+
+
+def test_same_problem_of_several_jobs_is_told_once() -> None:
+    def run_job(failure: Any) -> SweepJob:
+        snapshot: Any = SimpleNamespace(failure=failure, ended=True, status="FINISHED:EXECUTION_EXCEPTION")
+        snapshot.headline_metric = snapshot.duration = None
+        watch: Any = SimpleNamespace(snapshot=snapshot, done=True)
+        return SweepJob({"rate": "1"}, "x", _watch=watch)
+
+    failed = SimpleNamespace(sentence="site-1 failed: ValueError")
+    jobs = [run_job(failed), run_job(failed), run_job(None), SweepJob({"rate": "2"}, error="read-only")]
+    found = Sweep(FakeMonitor(None), Path("job"), [{}], name="x", at_once=1, digest="", files=ExitStack())
+    found.jobs = jobs
+    assert repr(found).count("site-1 failed: ValueError") == 1
+    assert repr(found).count("read-only") == 1
+    assert [row["problem"] for row in found.rows()] == [*["site-1 failed: ValueError"] * 2, None, "read-only"]
+
+
+def test_sweep_ends_when_results_are_known(tmp_path: Path) -> None:
+    session = FakeSession()
+    session.may_submit.set()
+    monitor = FakeMonitor(session)
+    found = Sweep.start(monitor, write_job(tmp_path, json.dumps(CLIENT)), {"rate": [1]})
+    wait_until(lambda: all(job.is_done for job in found))
+    with pytest.raises(JobTimeout):
+        found.wait(0.2)
+    monitor.watches[0].done = True
+    assert found.wait(10).has_ended
