@@ -20,12 +20,11 @@ CROWDED := --numprocesses=$(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 
 BUNDLES := flare_widgets/views/static flare_widgets/labextension
 SUM_OF_BUNDLES = find $(BUNDLES) -type f | LC_ALL=C sort | xargs cksum | cksum
 
-# An editable install copies the JupyterLab extension once; links show what is built since.
+# An editable install copies the JupyterLab extension once, so `make bundle` copies it again. No links: a Jupyter server
+# serves none that lead out of the folder.
 EXTENSION := $(VENV)/share/jupyter/labextensions/flare-widgets
-LINK_EXTENSION = rm -rf $(EXTENSION) && mkdir -p $(EXTENSION)/static && \
-  ln -s $(CURDIR)/flare_widgets/labextension/package.json $(CURDIR)/flare_widgets/labextension/schemas $(EXTENSION) && \
-  ln -s $(CURDIR)/flare_widgets/labextension/static/* $(EXTENSION)/static && \
-  ln -s $(CURDIR)/flare_widgets/views/static $(EXTENSION)/static/views && \
+COPY_EXTENSION = rm -rf $(EXTENSION) && mkdir -p $(dir $(EXTENSION)) && \
+  cp -r flare_widgets/labextension $(EXTENSION) && cp -r flare_widgets/views/static $(EXTENSION)/static/views && \
   cp js/lab-install.json $(EXTENSION)/install.json
 
 MATRIX := 2.7.3 2.8.3 2.9.0
@@ -80,7 +79,7 @@ lint-js: js/node_modules/.ready  ## lint the front-end and check its format (cd 
 
 bundle: js/node_modules/.ready  ## build the front-end into flare_widgets/views/static and flare_widgets/labextension
 	cd js && npm run --silent build
-	@[ ! -e $(READY) ] || { $(LINK_EXTENSION); }
+	@[ ! -e $(READY) ] || { $(COPY_EXTENSION); }
 
 # The bundle is committed, so that an install needs no node; what is committed must be what the sources build.
 bundle-check: lint-js  ## lint, check types, test the front-end, and compare the committed bundle
@@ -162,7 +161,7 @@ $(READY): pyproject.toml flare_widgets/_version.py
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	@$(BIN)/python -m pip install --quiet --editable '.[local,grpc]' --group dev
-	@$(LINK_EXTENSION)
+	@$(COPY_EXTENSION)
 	@touch $@
 
 js/node_modules/.ready: js/package.json js/package-lock.json
