@@ -103,7 +103,7 @@ def test_damaged_frame_part_decodes_or_errors(good: bytes, other: bytes, data: s
     frame, another = frames.decode(good), frames.decode(other)
     decoders: list[tuple[Callable[[bytes], Any], bytes, bytes]] = [
         (unpack, msgpack.packb(frame.headers), msgpack.packb(another.headers)),
-        (fobs.decode, frame.payload, another.payload),
+        (fobs.decode, bytes(frame.payload), bytes(another.payload)),
         (grpc_messages.decode, grpc_messages.encode(7, good), grpc_messages.encode(8, other)),
         (lambda part: frames.read_length(part[: frames.PREFIX_SIZE]), good[:20], other[:20]),
     ]

@@ -56,7 +56,7 @@ def payloads() -> tuple[Any, ...]:
         value
         for version in VERSIONS
         for frame in map(frames.decode, recorded(version))
-        if frame.payload and (value := _value(frame.payload)) is not None
+        if frame.payload and (value := _value(bytes(frame.payload))) is not None
     )
 
 
