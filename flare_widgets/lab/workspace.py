@@ -30,6 +30,7 @@ _KITS_LIFETIME_S = 20.0
 _MAX_KITS = 100
 _MAX_STUDY_CHARS = 63
 _MAX_LESSONS = 50
+_SEPARATORS = str.maketrans("_-", "  ")
 _LESSON = re.compile(r"\d\d[_-][a-z0-9_-]{1,80}\.ipynb")
 
 
@@ -253,7 +254,7 @@ def find_lessons(root: Path) -> list[dict[str, str]]:
         except OSError:
             continue
         found += [(folder / name).relative_to(root) for name in names[:_MAX_LESSONS]]
-    return [{"name": sanitize(re.sub("[_-]", " ", path.stem), 100), "path": path.as_posix()} for path in found]
+    return [{"name": sanitize(path.stem.translate(_SEPARATORS), 100), "path": path.as_posix()} for path in found]
 
 
 def make_connect_cell(kit: Path, study: str, near: Path | None) -> str:

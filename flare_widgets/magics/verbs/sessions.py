@@ -51,8 +51,7 @@ def connect(
         %flare connect kits/admin@nvidia.com
         %flare connect kits/admin@nvidia.com --study heart
         %flare connect ada --name hospital-a        a kit by its folder's name; the session is called hospital-a
-        session = %flare connect                    the configured kit; else as JupyterLab's sidebar is connected,
-                                                    else with the only kit that %flare kits lists
+        session = %flare connect                    the configured kit, that of JupyterLab's sidebar, or the only one
     """
     word = kit or state.config.kit
     if word:
