@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import FlareError
-from ..federation import FederationError, LocalFederation
+from ..federation import FederationError, LocalFederation, RunningFederation
 from ..formatting.text import sanitize
 from .hub import Refused
 
@@ -56,7 +56,7 @@ class LocalFederationControl:
             if federation is not None and not federation.running:
                 federation = self._federation = None
             if federation is None:
-                running = LocalFederation.list_running()
+                running = _list_shared()
                 if running:
                     self._folder = running[0].folder
                     self._set("running", f"{', '.join(running[0].sites)} on port {running[0].port}")
@@ -70,7 +70,7 @@ class LocalFederationControl:
         if not self._lock.acquire(blocking=False):
             raise Refused("The local federation is just being started or ended.")
         try:
-            running = LocalFederation.list_running()
+            running = _list_shared()
             self._is_started_here = not running
             if running:
                 self._federation = LocalFederation.attach(running[0].name)
@@ -94,7 +94,7 @@ class LocalFederationControl:
         try:
             federation = self._federation
             if federation is None:
-                running = LocalFederation.list_running() if self._state != "absent" else []
+                running = _list_shared() if self._state != "absent" else []
                 if not running:
                     raise Refused("No local federation is running.")
                 federation = LocalFederation.attach(running[0].name)
@@ -116,3 +116,8 @@ class LocalFederationControl:
     def _set(self, state: str, words: str) -> None:
         self._state, self._words = state, sanitize(words, 500)
         self._on_change()
+
+
+def _list_shared() -> list[RunningFederation]:
+    """Return the running federations that are for all of the user's processes; not those in folders of their own."""
+    return [federation for federation in LocalFederation.list_running() if federation.is_in_default_folder]

@@ -138,7 +138,7 @@ def _read_remains(session: Session, job_id: str, owner: str) -> tuple[str, str] 
 
 def _check_participant(session: Session, job_id: str, site: str, error: InvalidTarget) -> None:
     """Raise an error that names the job's sites unless a site is one of them, although it is not connected now."""
-    sites = list(_list_participants(session.get_job_meta(job_id)))
+    sites = sorted(_list_participants(session.get_job_meta(job_id)))
     if not sites:
         raise error
     if site not in sites:

@@ -132,6 +132,8 @@ class LabServer:
             HOME=str(home),
             IPYTHONDIR=str(home / "ipython"),
             JUPYTER_CONFIG_DIR=str(home / "config"),
+            # What is set here wins over what an installed wheel sets in the environment.
+            JUPYTER_PREFER_ENV_PATH="0",
             JUPYTER_DATA_DIR=str(home / "data"),
             JUPYTER_RUNTIME_DIR=str(home / "runtime"),
             JUPYTERLAB_SETTINGS_DIR=str(home / "settings"),
@@ -164,10 +166,15 @@ def _install_extension(home: Path, halves: Collection[str]) -> None:
         # Copied: a server serves no links that lead out of the folder.
         shutil.copytree(ROOT / "flare_widgets" / "labextension", folder)
         shutil.copytree(ROOT / "flare_widgets" / "views" / "static", folder / "static" / "views")
-    settings = home / "config" / "jupyter_server_config.d" / "flare_widgets.json"
-    settings.parent.mkdir(parents=True, exist_ok=True)
-    enabled = {"ServerApp": {"jpserver_extensions": {"flare_widgets.lab": "server" in halves}}}
-    settings.write_text(json.dumps(enabled), encoding="utf-8")
+    for name, settings in {
+        "jupyter_server_config.d/flare_widgets.json": {
+            "ServerApp": {"jpserver_extensions": {"flare_widgets.lab": "server" in halves}}
+        },
+        "labconfig/page_config.json": {"disabledExtensions": {"flare-widgets": "browser" not in halves}},
+    }.items():
+        file = home / "config" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(settings), encoding="utf-8")
 
 
 def _free_port() -> int:

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "flare_widgets" / "views" / "static"
 EXTENSION = ROOT / "flare_widgets" / "labextension"
 MANIFEST = json.loads((STATIC / "manifest.json").read_text(encoding="utf-8"))["files"]
-MOST = 1_300_000  # bytes; the bundles of the views are in there twice, for kernels and for JupyterLab
+MOST = 1_500_000  # bytes; the bundles of the views are in there twice, for kernels and for JupyterLab
 
 
 def run(*command: str | Path, cwd: Path = ROOT, env: dict[str, str] | None = None) -> str:
