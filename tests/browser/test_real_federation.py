@@ -224,6 +224,9 @@ def test_hostile_real_job_name_is_escaped(notebook: NotebookPage, federation: Lo
         output = notebook.outputs(index)
         expect(output.locator(f".flw-{kind}:not(.flw-live)").first).to_contain_text(EVIL_SHOWN[:shown])
         expect(output.locator("img, script")).to_have_count(0)
+    expect(notebook.outputs(3).locator(".flw-compare:not(.flw-live) th[scope=row]").first).to_have_attribute(
+        "title", EVIL_SHOWN
+    )
     page, _ = HTMLExporter().from_notebook_node(notebook.save())
     assert "<img src=x" not in page
     assert "pwned()&lt;/script&gt;" in page

@@ -453,12 +453,12 @@ def test_file_of_another_user_is_not_believed(tmp_path):
 
 def test_cell_names_kit_as_kernel_finds_it(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    kit = tmp_path / "work" / "kits" / "ada smith"
+    kit = tmp_path / "projects" / "kits" / "ada smith"
     lines = "%load_ext flare_widgets\n%flare connect "
-    assert make_connect_cell(tmp_path / "work" / "kits" / "ada", "default", tmp_path / "work") == f"{lines}ada"
-    assert make_connect_cell(kit, "heart", tmp_path) == f'{lines}"work/kits/ada smith" --study heart'
-    assert make_connect_cell(tmp_path / "work" / "ada", "default", tmp_path / "x") == f"{lines}~/work/ada"
-    assert make_connect_cell(tmp_path / "work" / "ada", "default", None) == f"{lines}~/work/ada"
+    assert make_connect_cell(tmp_path / "projects" / "kits" / "ada", "default", tmp_path / "projects") == f"{lines}ada"
+    assert make_connect_cell(kit, "heart", tmp_path) == f'{lines}"projects/kits/ada smith" --study heart'
+    assert make_connect_cell(tmp_path / "projects" / "ada", "default", tmp_path / "x") == f"{lines}~/projects/ada"
+    assert make_connect_cell(tmp_path / "projects" / "ada", "default", None) == f"{lines}~/projects/ada"
 
 
 def test_lessons_are_found_by_name(tmp_path):

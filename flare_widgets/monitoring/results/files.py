@@ -34,9 +34,6 @@ MAX_PATH_CHARS = 300
 RUN_FOLDER = "workspace/"
 """Folder of the server's part of the run in a result."""
 
-JOB_FOLDER = "job/"
-"""Folder of the job as it was submitted in a result."""
-
 SERVER_CONFIG = f"{RUN_FOLDER}app_server/config/config_fed_server"
 """Path of the server's configuration, without its suffix."""
 

@@ -171,7 +171,8 @@ class Cell:
     text
         Its text.
     value
-        The number or text by which rows are sorted and filtered; None if there is none.
+        The number or text by which rows are sorted and filtered; None if there is none. Of a job its whole name, since
+        its label may be shortened.
     note
         A word on the value: the round of a metric.
     difference, tone
@@ -247,7 +248,7 @@ def build_columns(comparison: Comparison, baseline: int | None = None) -> list[C
     jobs = comparison.jobs
     differing = [f for f in ("workflow", "sites") if len({job.facts.get(f) for job in jobs}) > 1]
     return [
-        Column("job", "job", "fact", tuple(Cell(job.label, job.label) for job in jobs)),
+        Column("job", "job", "fact", tuple(Cell(job.label, job.name or job.label) for job in jobs)),
         Column("status", "status", "fact", tuple(_status_cell(job) for job in jobs)),
         *(
             Column(name, name, "argument", tuple(_argument_cell(job.arguments.get(name)) for job in jobs))

@@ -49,7 +49,7 @@ export function createCompareTable({ sort, point }: TableOptions): CompareTable 
         row === baseline ? { class: "flw-baseline" } : {},
         h(
           "th",
-          { scope: "row", title: head?.cells[row]?.text ?? "" },
+          { scope: "row", title: String(head?.cells[row]?.value ?? "") },
           createSwatch(row, row === baseline),
           " ",
           head?.cells[row]?.text ?? "",
