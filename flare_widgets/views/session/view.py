@@ -153,6 +153,9 @@ class SessionSwitcher(_SessionsView):
     def _facts(self) -> object:
         return self._view_models(), str(self._manager.current)
 
+    def _milestone(self) -> object:
+        return [(model.name, model.state) for model in self._view_models()], str(self._manager.current)
+
     def _handle_message(self, message: dict[str, Any]) -> None:
         if self._is_static:
             return
