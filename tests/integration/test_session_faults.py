@@ -310,6 +310,7 @@ class Stranger:
                     "cn__payload_encoding": "none", "cn__payload_len": 0,
                 },
                 b"",
+                app_id=1,
             )
         )  # fmt: skip
         deadline = time.monotonic() + seconds
