@@ -80,6 +80,13 @@ class CellReply:
 
 
 @dataclass(frozen=True)
+class ReplyProgress:
+    """A part of the answer to a request has arrived, and more is to come."""
+
+    request_id: str
+
+
+@dataclass(frozen=True)
 class Message:
     """An unsolicited message from the server."""
 
@@ -93,7 +100,7 @@ class Bye:
     """The server is leaving."""
 
 
-Event = Ready | CellReply | Message | Bye
+Event = Ready | CellReply | ReplyProgress | Message | Bye
 
 
 def new_admin_name() -> str:
@@ -244,7 +251,8 @@ class Cell:
                 b"",
             )
         if blob is None:
-            return []
+            request_id = _header_text(headers, streams.REQUEST_ID)
+            return [ReplyProgress(request_id)] if request_id in self._pending_streams.values() else []
         channel = _header_text(blob.headers, streams.APP_CHANNEL)
         if channel == RETURN_ONLY:
             self.cancel_request(_header_text(blob.headers, streams.REQUEST_ID))

@@ -11,7 +11,7 @@ import pytest
 
 from flare_widgets.errors import ProtocolError
 from flare_widgets.wire import fobs, frames, streams
-from flare_widgets.wire.cell import Bye, Cell, CellReply, CellState, Message, Ready, new_admin_name
+from flare_widgets.wire.cell import Bye, Cell, CellReply, CellState, Message, Ready, ReplyProgress, new_admin_name
 from flare_widgets.wire.frames import Frame, FrameType
 
 NAME = "_admin_name"
@@ -216,7 +216,8 @@ def test_streamed_reply(cell: Cell) -> None:
     said(cell)
     payload = fobs.encode("the answer")
     common = dict[str, Any](id=77, ch="return_only", tp="hci_channel:command", ri=request_id, pe="fobs")
-    assert hears_stream(cell, payload=payload[:5], sq=0, dt=1, cn__return_code="ok", **common) == []
+    begun = hears_stream(cell, payload=payload[:5], sq=0, dt=1, cn__return_code="ok", **common)
+    assert begun == [ReplyProgress(request_id)]
     assert said(cell) == []
     (reply,) = hears_stream(cell, payload=payload[5:], sq=1, dt=2, **common)
     assert reply == CellReply(request_id, "ok", "", "the answer")
