@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import collections
 import contextlib
 import copy
 import itertools
@@ -348,7 +347,7 @@ class Connection:
         request = self._pending[request_id] = _PendingRequest(answer, now, is_transfer, now)
         try:
             # A hung server stops reading first, so even sending may block forever.
-            await asyncio.wait_for(self._flush(), timeout)
+            await asyncio.wait_for(self._flush(long_streams=is_transfer), timeout)
             request.progressed_at = time.monotonic()
             if timeout is not None:
                 await request.wait(timeout)
@@ -378,19 +377,21 @@ class Connection:
         if self.lost_error is not None:
             raise NotSent(str(self.lost_error))
 
-    async def _flush(self) -> None:
-        frames = collections.deque(self._cell.data_to_send())
+    async def _flush(self, *, long_streams: bool = False) -> None:
+        """Send what is queued; whoever sends a long stream sends that too, nobody else waits for it."""
+        frame: bytes | None = None
         try:
-            while frames:
-                await self._transport.send(frames.popleft())
+            while (frame := self._cell.take_frame(of_long_stream=long_streams)) is not None:
+                await self._transport.send(frame)
         except asyncio.CancelledError:
-            # A cancelled sender may have taken frames that others queued: those must still be sent.
-            self._cell.requeue(frames)
-            if frames and self.lost_error is None:
-                self._flush_task = asyncio.get_running_loop().create_task(self._flush(), name="flare-remainder")
+            # Others may have queued frames that they expect a cancelled sender to send.
+            if self._cell.has_frames and self.lost_error is None:
+                remainder = self._flush(long_streams=long_streams)
+                self._flush_task = asyncio.get_running_loop().create_task(remainder, name="flare-remainder")
                 self._flush_task.add_done_callback(_retrieve_exception)
             raise
         except transports.TransportClosed as e:
+            frame = None  # the error's frames must not keep it
             error = NoConnection(f"the connection to {self._kit.address} was lost: {e}")
             self._fail(error)
             raise error from None

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgpack
 import pytest
+from cells import take_frames
 
 from flare_widgets.errors import ProtocolError
 from flare_widgets.wire import fobs, frames, streams
@@ -19,7 +20,7 @@ NAME = "_admin_name"
 
 def said(cell: Cell) -> list[Frame]:
     """Return the cell's output, as frames."""
-    return [frames.decode(data) for data in cell.data_to_send()]
+    return [frames.decode(data) for data in take_frames(cell)]
 
 
 def hears(cell: Cell, kind: FrameType, headers: dict[str, Any] | None = None, payload: bytes = b"") -> list[Any]:
@@ -44,7 +45,7 @@ def cell() -> Cell:
     cell = Cell(NAME, clock=lambda: 1000.0)
     cell.hello()
     hears(cell, FrameType.READY)
-    cell.data_to_send()
+    take_frames(cell)
     return cell
 
 
@@ -204,6 +205,28 @@ def test_large_request_is_chunked_with_headers(cell: Cell) -> None:
     assert fobs.decode(b"".join(f.payload for f in sent)) == bytes(3 << 20)
 
 
+def test_long_request_is_sent_frame_by_frame(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    encode = frames.encode
+
+    def count(frame: Frame) -> bytes:
+        made.append(len(frame.payload))
+        return encode(frame)
+
+    monkeypatch.setattr("flare_widgets.wire.cell.encode", count)
+    cell.stream("a", "t", {"data": fobs.Pieces([bytes(1 << 20)] * 5)})
+    assert made == []  # a frame is made when it is its turn
+    assert cell.take_frame() is None
+    cell.take_frame(of_long_stream=True)
+    cell.ping()
+    ping = cell.take_frame(of_long_stream=True)  # goes between
+    assert ping is not None
+    assert frames.decode(ping).type is FrameType.PING
+    assert made == [1 << 20, len(frames.decode(ping).payload)]
+    assert len(take_frames(cell)) == 5
+    assert not cell.has_frames
+
+
 def test_message_that_wants_no_answer(cell: Cell) -> None:
     cell.post("download_service__", "x", {"cancel": True})
     (frame,) = said(cell)
@@ -303,7 +326,7 @@ def test_finished_requests_leave_no_state(cell: Cell) -> None:
             hears_stream(cell, payload=b"x", id=1000 + number, sq=0, dt=2, ch="return_only", ri=request_id)
     said(cell)
     assert cell._pending_streams == {}
-    assert cell.data_to_send() == []
+    assert take_frames(cell) == []
 
 
 def test_server_says_farewell(cell: Cell) -> None:
@@ -341,5 +364,5 @@ def test_unknown_request_is_declined(cell: Cell) -> None:
 
 def test_what_is_queued_is_taken_once(cell: Cell) -> None:
     cell.bye()
-    assert len(cell.data_to_send()) == 1
-    assert cell.data_to_send() == []
+    assert len(take_frames(cell)) == 1
+    assert take_frames(cell) == []
