@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from pathlib import Path
 
 from IPython.core.error import UsageError
 from IPython.display import display
 
 from ..errors import JobTimeout
 from ..sweep import Sweep
-from ..sweep.variants import Grid
+from ..sweep.variants import Grid, SweptJob
 from ..views.core.pretty import LiveOnDisplay
 from .progress import ProgressLine
 from .prompt import show_if_interactive
@@ -26,10 +25,10 @@ class ShownSweep(LiveOnDisplay, Sweep):
 
 
 def start_sweep(
-    state: MagicsState, folder: str | Path, parameters: Grid, *, name: str, at_once: int, wait: bool
+    state: MagicsState, job: SweptJob, parameters: Grid, *, name: str, at_once: int, wait: bool
 ) -> ShownSweep:
     """Start a sweep on the current session, and return it as a cell shows it; with `wait`, when it has ended."""
-    found = ShownSweep.start(state.monitor, folder, parameters, name=name, at_once=max(1, at_once))
+    found = ShownSweep.start(state.monitor, job, parameters, name=name, at_once=max(1, at_once))
     found.show_live = show_if_interactive(state, lambda: _show(found))
     if wait:
         _wait(found)

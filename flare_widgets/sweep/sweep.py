@@ -8,17 +8,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..api import Session
 from ..errors import FlareError, InvalidArgumentError, JobTimeout
 from ..formatting.table import MAX_ROWS, ShownAsTable, Table
 from ..formatting.text import SHORT_ID, sanitize
-from ..local_files import absolute_path, scratch_folder
+from ..local_files import scratch_folder
 from ..monitoring import JobSnapshot, Monitor, Watch
 from ..script_arguments import describe_arguments
-from .variants import Grid, combine, copy_job, digest_folder, write_variant
+from .variants import Grid, JobTemplate, SweptJob, combine, make_templates, to_texts, write_variant
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -47,6 +46,7 @@ class SweepJob:
     parameters: Mapping[str, str]
     job_id: str = ""
     error: str = ""
+    _template: JobTemplate | None = None
     _watch: Watch | None = None
 
     @property
@@ -130,18 +130,16 @@ class Sweep(ShownAsTable):
     def __init__(
         self,
         monitor: Monitor,
-        folder: Path,
-        combinations: Sequence[Mapping[str, str]],
+        jobs: Sequence[SweepJob],
         *,
         name: str,
         at_once: int,
-        digest: str,
         files: contextlib.ExitStack,
     ) -> None:
         self.name = name
-        self.jobs = [SweepJob(parameters) for parameters in combinations]
-        self._monitor, self._session, self._folder = monitor, monitor.session, folder
-        self._at_once, self._digest, self._files = at_once, digest, files
+        self.jobs = list(jobs)
+        self._monitor, self._session = monitor, monitor.session
+        self._at_once, self._files = at_once, files
         self._changed = threading.Condition()
         self._listeners: list[Callable[[Sweep], None]] = []
         self._is_stopped = False
@@ -149,25 +147,23 @@ class Sweep(ShownAsTable):
 
     @classmethod
     def start(
-        cls, monitor: Monitor | Session, folder: str | Path, parameters: Grid, *, name: str = "", at_once: int = 2
+        cls, monitor: Monitor | Session, job: SweptJob, parameters: Grid, *, name: str = "", at_once: int = 2
     ) -> Self:
         """Start a sweep; see :func:`sweep`."""
         if at_once < 1:
             raise InvalidArgumentError("at_once must be at least 1")
         combinations = combine(parameters)
-        path = absolute_path(folder)
         with contextlib.ExitStack() as files:
-            # The folder may change or go while jobs wait for their turn.
-            copy = copy_job(path, files.enter_context(scratch_folder("copying the job of a sweep")))
+            # The folder may change or go, and so may what a function reads, while jobs wait for their turn.
+            templates = make_templates(job, combinations, files.enter_context(scratch_folder("preparing a sweep")))
+            texts = [to_texts(each) for each in combinations]
             with scratch_folder("trying a job of a sweep") as scratch:  # all that can be refused here is refused now
-                write_variant(copy, combinations[0], "trial", scratch)
+                write_variant(templates[0], texts[0], "trial", scratch)
             found = cls(
                 monitor if isinstance(monitor, Monitor) else Monitor(monitor),
-                copy,
-                combinations,
-                name=name or path.name,
+                [SweepJob(each, _template=template) for each, template in zip(texts, templates, strict=True)],
+                name=name or templates[0].folder.name,
                 at_once=at_once,
-                digest=digest_folder(copy),
                 files=files.pop_all(),  # closed by the thread
             )
         found._start()
@@ -297,12 +293,13 @@ class Sweep(ShownAsTable):
             self._changed.wait(_WAKE_INTERVAL_S)
 
     def _submit(self, job: SweepJob) -> None:
-        words = describe_arguments(job.parameters)
+        assert job._template is not None
+        name = f"{self.name} {describe_arguments(job.parameters)}"
         # The same job again is the same submission to the server: so a sweep is resumed, and no job is doubled.
-        token = hashlib.sha256(f"{self.name}\\0{words}\\0{self._digest}".encode()).hexdigest()
+        token = hashlib.sha256(f"{name}\0{job._template.digest}".encode()).hexdigest()
         try:
             with scratch_folder("making a job of a sweep") as scratch:
-                variant = write_variant(self._folder, job.parameters, f"{self.name} {words}", scratch)
+                variant = write_variant(job._template, job.parameters, name, scratch)
                 job.job_id = self._session.submit_job(str(variant), token)
             job._watch = self._monitor.watch(job.job_id)
             job._watch.subscribe(lambda _: self._wake())
@@ -329,26 +326,26 @@ def _describe_best(job: SweepJob, *, is_best: bool) -> str:
     return f"{value:.6g} (round {number}){', best' if is_best else ''}"
 
 
-def sweep(
-    monitor: Monitor | Session, folder: str | Path, parameters: Grid, *, name: str = "", at_once: int = 2
-) -> Sweep:
+def sweep(monitor: Monitor | Session, job: SweptJob, parameters: Grid, *, name: str = "", at_once: int = 2) -> Sweep:
     """Run a job once for each combination of parameters, and return at once.
 
-    The parameters become arguments of the script that the job's sites run: ``--rate=0.1``. To resume a sweep after a
-    restart of the kernel, run it again: as long as name, job and parameters are the same, jobs that are on the server
-    already are taken up and not submitted again (FLARE 2.8 or later).
+    To resume a sweep after a restart of the kernel, run it again: as long as name, job and parameters are the same,
+    jobs that are on the server already are taken up and not submitted again (FLARE 2.8 or later).
 
     Parameters
     ----------
     monitor
         The monitor that watches the jobs, or the session to make one for.
-    folder
-        The job folder. It is not changed.
+    job
+        A job folder, which is not changed, or one of FLARE's recipes: the parameters become arguments of the script
+        that the sites run, ``--rate=0.1``. Or a function that is called with the parameters of each job, and returns
+        its recipe: the parameters are whatever the function makes of them. It is called for all jobs at once, and must
+        make the same recipe of the same parameters each time, or the sweep is not resumed.
     parameters
         Values by name, of which all combinations are made: ``{"rate": [0.01, 0.1], "batch": [16, 32]}``. Or the
         combinations: a list of mappings.
     name
-        The sweep's name; the folder's if not given. With another name all jobs are submitted anew.
+        The sweep's name; the folder's or the recipe's if not given. With another name all jobs are submitted anew.
     at_once
         The most jobs under way at a time.
 
@@ -358,5 +355,12 @@ def sweep(
         The parameters make no job, or too many, or cannot be passed.
     InvalidJobDefinition
         The folder is no job, or has no script with arguments.
+
+    Examples
+    --------
+    >>> sweep(session, "jobs/train", {"rate": [0.01, 0.1], "batch": [16, 32]})  # doctest: +SKIP
+    >>> def make(rate, rounds):
+    ...     return FedAvgRecipe(name="train", num_rounds=rounds, train_args=f"--rate={rate}", ...)  # doctest: +SKIP
+    >>> sweep(session, make, {"rate": [0.01, 0.1], "rounds": [3, 10]})  # doctest: +SKIP
     """
-    return Sweep.start(monitor, folder, parameters, name=name, at_once=at_once)
+    return Sweep.start(monitor, job, parameters, name=name, at_once=at_once)
