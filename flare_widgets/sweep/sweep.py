@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..api import Session
+from ..api import Job, Session
 from ..errors import FlareError, InvalidArgumentError, JobTimeout
 from ..formatting.table import MAX_ROWS, ShownAsTable, Table
 from ..formatting.text import SHORT_ID, sanitize
@@ -48,11 +48,32 @@ class SweepJob:
     error: str = ""
     _template: JobTemplate | None = None
     _watch: Watch | None = None
+    _open: Callable[[str], Job] | None = None
 
     @property
     def snapshot(self) -> JobSnapshot | None:
         """All that is known of it; None until it is submitted."""
         return None if self._watch is None else self._watch.snapshot
+
+    @property
+    def job(self) -> Job:
+        """The handle on the job: ``job.logs()``, ``job.abort()``, ``job.report(path)``, ...
+
+        Raises
+        ------
+        InvalidArgumentError
+            It is not submitted yet.
+        """
+        if not self.job_id or self._open is None:
+            raise InvalidArgumentError(
+                f"the job with {describe_arguments(self.parameters)} is {self.status}",
+                next_step=self.error or "Wait for its turn: .wait() of the sweep waits for all",
+            )
+        return self._open(self.job_id)
+
+    def results(self) -> Any:
+        """Return the finished job's result; see :meth:`.Job.results`."""
+        return self.job.results()
 
     @property
     def is_done(self) -> bool:
@@ -261,6 +282,9 @@ class Sweep(ShownAsTable):
         ]
         return Table(headings, rows[:MAX_ROWS], notes)
 
+    def _open_job(self, job_id: str) -> Job:
+        return self._session.job(job_id)
+
     # -- the thread
 
     def _start(self) -> None:
@@ -301,6 +325,7 @@ class Sweep(ShownAsTable):
             with scratch_folder("making a job of a sweep") as scratch:
                 variant = write_variant(job._template, job.parameters, name, scratch)
                 job.job_id = self._session.submit_job(str(variant), token)
+            job._open = self._open_job
             job._watch = self._monitor.watch(job.job_id)
             job._watch.subscribe(lambda _: self._wake())
         except FlareError as e:
