@@ -16,7 +16,9 @@ from ..formatting.table import MAX_ROWS, ShownAsTable, Table
 from ..formatting.text import SHORT_ID, sanitize
 from ..local_files import scratch_folder
 from ..monitoring import JobSnapshot, Monitor, Watch
-from ..script_arguments import describe_arguments
+from ..monitoring.job.records import argument_columns
+from ..optional_packages import make_frame
+from ..script_arguments import describe_arguments, to_value
 from .variants import Grid, JobTemplate, SweptJob, combine, make_templates, to_texts, write_variant
 
 if TYPE_CHECKING:
@@ -120,17 +122,17 @@ class SweepJob:
         last = series.points[-1]
         return name, last.value, snapshot.nth_round(last.round, workflow)
 
-    def _row(self) -> dict[str, Any]:
+    def _record(self) -> dict[str, Any]:
         snapshot, best = self.snapshot, self.best
         name, value, number = best if best is not None else (None, None, None)
         return {
-            **self.parameters,
+            "job_id": self.job_id or None,
+            **argument_columns({name: to_value(text) for name, text in self.parameters.items()}),
             "status": self.status,
             "metric": name,
             "value": value,
             "round": number,
             "duration": None if snapshot is None else snapshot.duration,
-            "job_id": self.job_id or None,
             "problem": self.problem or None,
         }
 
@@ -206,9 +208,27 @@ class Sweep(ShownAsTable):
             ranked.append((best[1] if snapshot.key_metric.mode == "max" else -best[1], job))
         return max(ranked, key=lambda each: each[0])[1] if ranked else None
 
-    def rows(self) -> list[dict[str, Any]]:
-        """Return a flat record for each job: its parameters, status, metric, duration and id; pandas takes them."""
-        return [job._row() for job in self.jobs]
+    def records(self) -> list[dict[str, Any]]:
+        """Return a flat record for each job, which ``pandas.DataFrame`` takes as it is.
+
+        Returns
+        -------
+        list of dict
+            ``job_id``; an ``arg.NAME`` for each parameter, as a number if it is one; ``status``; ``metric``, ``value``
+            and ``round`` of the best value of the key metric; ``duration`` (seconds); ``problem``. None where nothing
+            is known.
+        """
+        return [job._record() for job in self.jobs]
+
+    def to_frame(self) -> Any:
+        """Return the :meth:`records` as a ``pandas.DataFrame``.
+
+        Raises
+        ------
+        NotInstalled
+            pandas is missing.
+        """
+        return make_frame(self.records())
 
     def subscribe(self, listener: Callable[[Sweep], None]) -> Callable[[], None]:
         """Call a function when something has changed, and return one that ends that. It must return quickly."""

@@ -80,16 +80,16 @@ def test_no_job_lost_or_doubled_when_kernel_dies(
     listed = list_swept(ours)
     assert sorted(job["job_name"] for job in listed) == sorted(NAMES)
     assert before <= {job["job_id"] for job in listed}
-    rows = json.loads(run(client, "import json\nprint(json.dumps(found.wait(60).rows()))"))
+    rows = json.loads(run(client, "import json\nprint(json.dumps(found.wait(60).records()))"))
     assert {row["job_id"] for row in rows} == {job["job_id"] for job in listed}
-    assert {(row["rate"], row["batch"]) for row in rows} == {(str(r), str(b)) for r in RATES for b in BATCHES}
+    assert {(row["arg.rate"], row["arg.batch"]) for row in rows} == {(r, b) for r in RATES for b in BATCHES}
     assert {row["status"] for row in rows} == {"FINISHED:COMPLETED"}
     assert all(row["metric"] == "accuracy" and row["value"] is not None for row in rows)
     assert "12 of 12 jobs done" in run(client, "print(repr(found))")
     # From the best job to its model in memory.
     best = "best = found.best.results().models[0].load()\nprint(best.tolist())"
     assert len(json.loads(run(client, best))) > 0
-    check_arguments_elsewhere(federation, [row["job_id"] for row in rows if row["batch"] == "16"])
+    check_arguments_elsewhere(federation, [row["job_id"] for row in rows if row["arg.batch"] == 16])
 
 
 def list_swept(session: Session) -> list[dict[str, Any]]:

@@ -41,6 +41,7 @@ MAY = {
     "script_arguments": {"bounds", "errors", "formatting"},
     "sweep": {
         "script_arguments", "monitoring", "api", "authoring", "errors", "formatting", "config_files", "local_files",
+        "optional_packages",
     },
     "results": {
         "script_arguments",

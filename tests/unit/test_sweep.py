@@ -249,7 +249,9 @@ def test_same_problem_of_several_jobs_is_told_once() -> None:
     found = Sweep(FakeMonitor(None), jobs, name="x", at_once=1, files=ExitStack())
     assert repr(found).count("site-1 failed: ValueError") == 1
     assert repr(found).count("read-only") == 1
-    assert [row["problem"] for row in found.rows()] == [*["site-1 failed: ValueError"] * 2, None, "read-only"]
+    assert [row["arg.rate"] for row in found.records()] == [1, 1, 1, 2]
+    assert list(found.to_frame()["arg.rate"]) == [1, 1, 1, 2]
+    assert [row["problem"] for row in found.records()] == [*["site-1 failed: ValueError"] * 2, None, "read-only"]
 
 
 def test_sweep_ends_when_results_are_known(tmp_path: Path) -> None:

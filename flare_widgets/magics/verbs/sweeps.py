@@ -47,8 +47,8 @@ def sweep(
         %flare sweep recipe --arg rate=0.01,0.1
         %flare sweep make_recipe --arg rounds=3,10 --arg rate=0.1
         found = %flare sweep jobs/hello --arg rate=0.01,0.1 --wait
-        found.best.parameters, found.best.job_id
-        pandas.DataFrame(found.rows())
+        found.best.parameters, found.best.results()
+        found.to_frame()    a pandas.DataFrame; or found.records()
         found.abort()       abort those under way, submit no more
     """
     if not arg:
