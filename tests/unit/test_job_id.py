@@ -1,4 +1,4 @@
-"""What a verb returns of a job: an id that is text as ever and a handle, and a snapshot that leads to it."""
+"""Values that a verb returns of a job: an id that is text as ever and a handle, and a snapshot that leads to it."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ class FeatureHistograms:
 
 @dataclass(frozen=True)
 class SiteStatistics:
-    """The statistics of one site, or of all together: a table, and the histogram of each of its rows, if there is one.
+    """The statistics of one site, or of all sites: a table, and the histogram of each of its rows, if there is one.
 
     `title` is the name of the site. `max_drawn` is the number of the histograms that are drawn.
     """
