@@ -169,11 +169,23 @@ class Lane:
         return self._ask_usable()
 
     def _ask_usable(self) -> dict[str, Any]:
-        self.client.begin("usable")
-        answer = Answer(**self.client.wait(HUNG_AFTER_S))
-        if answer.outcome != "done":
-            raise Hung(answer.error)
-        return dict(answer.value)
+        """Have the session asked until it answers; return what the process holds then.
+
+        A server that is down is not the session's fault: it is asked once more when the judge has got through.
+
+        Raises
+        ------
+        Hung
+            It does not answer, although the server does.
+        """
+        for is_last in (False, True):
+            self.client.begin("usable")
+            answer = Answer(**self.client.wait(HUNG_AFTER_S))
+            if answer.outcome == "done":
+                return dict(answer.value)
+            if not is_last:
+                self._judge.wait_until_up()
+        raise Hung(answer.error)
 
     # -- trials --------------------------------------------------------------------------------------------
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 import random
 import socket
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import servers
 from faults import fault_proxy
+from faults.client import Hung
 from faults.fault_proxy import FaultProxy
 from faults.judge import Answer, find_doubles, judge_abort, judge_new_job, judge_read, judge_watch
 from faults.report import count_injected, count_verdict, format_table, list_problems
 from faults.run import Outcome
 from faults.soak import Soaked, compare_jobs, report_growth
 from faults.soak_client import Sample, take_sample
-from faults.trials import Trial
+from faults.trials import Lane, Trial
 from waiting import wait_until
 
 
@@ -96,6 +98,24 @@ def test_report_counts_verdicts() -> None:
         ["| server killed", "1", "2", "2"],
         ["| **sum**", "2", "3", "2"],
     ]
+
+
+@pytest.mark.parametrize("outcomes", [["done"], ["refused", "done"], ["refused", "refused"]])
+def test_client_hangs_only_if_server_answers(outcomes: list[str]) -> None:
+    answers, asked = iter(outcomes), []
+    client = SimpleNamespace(
+        begin=asked.append,
+        wait=lambda _: {"outcome": next(answers), "value": {"state": "READY"}, "error": "no connection"},
+    )
+    judge = SimpleNamespace(wait_until_up=lambda: asked.append("server"))
+    lane = Lane.__new__(Lane)
+    lane.client, lane._judge = client, judge  # type: ignore[assignment]
+    if outcomes[-1] == "done":
+        assert lane.hold() == {"state": "READY"}
+    else:
+        with pytest.raises(Hung, match="no connection"):
+            lane.hold()
+    assert asked == ["usable", "server", "usable"][: 2 * len(outcomes) - 1]
 
 
 def test_soak_compares_jobs_with_server() -> None:
