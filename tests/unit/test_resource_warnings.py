@@ -35,7 +35,8 @@ def test_closed_session_leaves_no_resource(scheme: str, is_lost: bool, tmp_path:
         kit = kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port, scheme=scheme)
 
         def use() -> None:
-            with connect(kit) as session:
+            # In a fresh process the server imports nvflare before it answers.
+            with connect(kit, timeout=60) as session:
                 if is_lost:
                     states: list[str] = []
                     session.subscribe(lambda change: states.append(str(change)))
@@ -52,6 +53,6 @@ def test_refused_server_leaves_no_resource(scheme: str, tmp_path: Path) -> None:
 
         def use() -> None:
             with pytest.raises(ServerIdentityError):
-                connect(kit, timeout=3)
+                connect(kit, timeout=10)
 
         assert collect_warnings(use) == []
