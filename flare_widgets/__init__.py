@@ -86,6 +86,7 @@ hooks.watch_job = lambda *args: _import_from("monitoring.console", "watch_job")(
 hooks.read_snapshot = lambda *args: _import_from("monitoring.console", "read_snapshot")(*args)
 hooks.open_result = lambda *args, **kwargs: _import_from("results.opening", "open_result")(*args, **kwargs)
 hooks.write_report = lambda *args: _import_from("views.report", "write_report")(*args)
+hooks.note_submission = lambda: _import_from("manager.shared_session", "note_submission")()
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

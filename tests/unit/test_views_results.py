@@ -19,7 +19,7 @@ from flare_widgets.results.folder import LISTING
 from flare_widgets.views.core.html import MAX_FORM_BYTES
 from flare_widgets.views.results.histogram import draw_histogram
 from flare_widgets.views.results.view import LiveResultView, ResultView
-from flare_widgets.views.results.view_model import build_file_tree, build_histograms, build_model_rows, read_outputs
+from flare_widgets.views.results.view_model import build_file_tree, build_histograms, read_outputs
 
 __all__ = ["result"]  # the fixture
 
@@ -54,7 +54,8 @@ def test_text_form_names_what_to_call(result: Result) -> None:
 
 def test_path_in_line_is_relative_to_working_folder(result: Result, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(result.path)
-    (line,) = [row.load_line for row in build_model_rows(result.models, result.path) if row.name == "models/server.npy"]
+    rows = LiveResultView(result).contents["models"]
+    (line,) = [row["load_line"] for row in rows if row["name"] == "models/server.npy"]
     assert line == "numpy.load('workspace/models/server.npy')"
 
 

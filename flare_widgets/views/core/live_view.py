@@ -73,6 +73,8 @@ class LiveView(anywidget.AnyWidget):
         This machine's clock when the state was sent, for a browser whose clock differs.
     static_id : str
         The id by which a front end marks the view as drawn, see :mod:`.static_form`.
+    tab : dict
+        Which tab of JupyterLab shows the same: see :func:`.describe_tab`.
     """
 
     bundle: ClassVar[str] = ""
@@ -83,6 +85,7 @@ class LiveView(anywidget.AnyWidget):
 
     sent_at = traitlets.Float().tag(sync=True)
     static_id = traitlets.Unicode().tag(sync=True)
+    tab = traitlets.Dict().tag(sync=True)
 
     def __init__(self, **traits: Any) -> None:
         # Traits are set from the monitor's thread, a timer's, and those that handle clicks and answers.

@@ -6,6 +6,7 @@ import { h } from "../core/dom";
 import { disableAll, KERNEL_LOST, watchKernel } from "../core/kernel";
 import { placeOf } from "../core/place";
 import { RowSync } from "../core/row-sync";
+import { offerTab } from "../core/open-in-tab";
 import { themed } from "../core/theme";
 import { asBoolean, asNumber, asText } from "../core/validate";
 import { reportVisibility } from "../core/visibility";
@@ -91,6 +92,7 @@ export default function jobsWidget() {
     };
     const stop = [
       kernel.dispose,
+      offerTab(context, view.element.querySelector(".flw-head")),
       traits.onChange(["updated_at", "sent_at", "connection_problem", "is_paused", "actions", "has_ended"], draw),
       traits.onChange(["nested"], () => nested.draw(traits.get("nested"))),
       rowSync?.subscribe(() => {
