@@ -167,6 +167,10 @@ class Service:
         action = content.get("action", content.get("kind"))
         log.info("%s: %s in the view %s", _name(page), sanitize(str(action), 60), sanitize(model_id, 40))
 
+    def log_open(self, page: UserPage, kind: str, args: Mapping[str, Any]) -> None:
+        """Log who opened a view that does more than look."""
+        log.info("%s: open %s %s", _name(page), sanitize(kind, 40), sanitize(str(args.get("job") or ""), 100))
+
     async def ask(self, page: UserPage, do: str, args: Mapping[str, Any]) -> Any:
         """Do what a page asks, and return the value for it.
 

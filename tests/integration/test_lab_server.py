@@ -123,10 +123,8 @@ def test_authorizer_is_asked_for_each_message(guarded: JupyterServer) -> None:
         for do in ("connect", "close", "use", "check_kit", "forget", "local_start", "anything"):
             answer = page.ask(do, folder="hello", session="x")
             assert (answer["op"], answer["why"]) == ("refused", "You may not do this on this Jupyter server.")
-        page.say({"op": "open", "ref": "r", "kind": "results", "args": {"job": "a1"}})
-        assert page.hear(lambda frame: frame.get("ref") == "r")["why"] == "You may not do this on this Jupyter server."
-        page.say({"op": "open", "ref": "j", "kind": "jobs", "args": {}})  # to look is allowed
-        assert page.hear(lambda frame: frame.get("ref") == "j")["why"].startswith("Not connected")
+        assert page.open("results", job="a1")["why"] == "You may not do this on this Jupyter server."
+        assert page.open("job", job="a1")["why"].startswith("Not connected")  # to look is allowed
         assert page.ask("visible", visible=True)["op"] == "done"
         assert page.ask("check_job", folder="hello")["op"] == "done"
 

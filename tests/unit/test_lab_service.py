@@ -37,6 +37,7 @@ from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.monitoring.job_list.watch import ListedJob
 from flare_widgets.monitoring.polling import intervals
 from flare_widgets.monitoring.system.snapshot import Site, SystemSnapshot
+from flare_widgets.views.display import make_jobs_view
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e"
 NOW = 1_795_000_000.0
@@ -371,11 +372,13 @@ def test_who_acts_is_logged_without_paths(root, caplog):
             name = await connect(service, page)
             model = await service.hub.open("jobs", {"session": name})
             service.log_message(page, model.id, {"kind": "start", "action": "abort"})
+            service.log_open(page, "results", {"job": f"{JOB}{HOSTILE}"})
 
     run(scenario)
     ours = [record.getMessage() for record in caplog.records if record.name == "flare_widgets.lab"]
     assert any(": connect kit-1" in line for line in ours)
     assert any(": abort in the view" in line for line in ours)
+    assert any(f": open results {JOB}" in line for line in ours)
     assert not any(str(root) in line or "\x1b" in line for line in ours)
 
 
@@ -501,6 +504,27 @@ def test_submission_by_form_is_seen_at_once(root, server, slow_polls):
             view: Any = made.view
             view._make_job_view("new")
             await until(lambda: len(page.sidebar["jobs"]["rows"]) == 2)
+
+    run(scenario)
+
+
+def test_view_of_kernel_names_session_of_sidebar(root):
+    async def scenario():
+        async with serving(root) as service:
+            page = Page()
+            name = await connect(service, page)
+            await until(lambda: page.sidebar["sessions"])
+            key = page.sidebar["sessions"][0]["key"]
+            managed = service._workspace.manager[name]
+            view = await asyncio.to_thread(make_jobs_view, managed.monitor)
+            assert view.tab == {"kind": "jobs", "args": {}, "session": key}
+            view.close()
+            model = await service.hub.open("jobs", {"session": name})
+            service.hub.follow(page, model.id)
+            assert page.of("state")[0]["state"]["tab"] == {}  # it is in a tab
+            await service.ask(page, "study", {"session": name, "study": "heart"})
+            await until(lambda: page.sidebar["sessions"][0]["study"] == "heart")
+            assert page.sidebar["sessions"][0]["key"] != key
 
     run(scenario)
 

@@ -1,4 +1,4 @@
-"""Which tab of JupyterLab shows the same as a view: what the view tells our extension, if that is in the page."""
+"""The tab of JupyterLab that shows the same as a view: for our extension, if it is in the page."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def digest_session(session: Any) -> str:
 
 
 def describe_tab(session: Any, kind: str, **args: Any) -> dict[str, Any]:
-    """Return what a view tells about the tab that shows the same; empty if it is in a tab, or has no session.
+    """Return the description of the tab that shows the same as a view; empty if it is in a tab, or has no session.
 
     Parameters
     ----------
     session
         The session of the view.
     kind, args
-        What the extension's server half is asked for, see :class:`flare_widgets.lab.factories.Factories`.
+        The view, as the extension's half in the server is asked for it: see :class:`.Factories`.
     """
     digest = "" if HOST.get() is not None else digest_session(session)
     return {"kind": kind, "args": args, "session": digest} if digest else {}
