@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,14 @@ class FlareSidebar:
             expect(self.page.locator("#jupyterlab-splash")).to_have_count(0)
             self.page.screenshot(path=folder / f"lab-{name}-{theme.lower()}.png")
 
+    def choose_for_folder(self, folder: str, entry: str) -> None:
+        """Choose one of our entries in the menu of a folder in the file browser."""
+        self.command("filebrowser:activate")
+        item = self.page.locator(".jp-DirListing-item[data-isdir='true']").filter(has_text=folder)
+        item.click(button="right")
+        self.page.locator(".lm-Menu-item").filter(has_text="NVIDIA FLARE").hover()
+        self.page.get_by_text(entry).click()
+
     def close_documents(self) -> None:
         """Close all notebooks, without saving them."""
         self.page.evaluate(
@@ -122,7 +131,7 @@ class FlareSidebar:
             "#jp-main-dock-panel .lm-TabBar-tab[data-id^='flare-widgets'] .lm-TabBar-tabLabel"
         ).all_inner_texts()
 
-    def tab_title(self, words: str) -> Locator:
+    def tab_title(self, words: str | re.Pattern[str]) -> Locator:
         """The title of a tab."""
         return self.page.locator("#jp-main-dock-panel .lm-TabBar-tabLabel").filter(has_text=words)
 

@@ -4,6 +4,7 @@ import { type Model, type RenderContext, type TraitReaders, TypedModel } from ".
 import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
 import { disableAll, prefixStale, watchKernel } from "../core/kernel";
 import { offerTab } from "../core/open-in-tab";
+import { followPatches } from "../core/patches";
 import { themed } from "../core/theme";
 import { asBoolean, asNumber, asText } from "../core/validate";
 import { disableFileActions, type FileActions, readFileActions } from "../results/parts/file-actions";
@@ -49,7 +50,10 @@ export default function jobWidget() {
   const clock = new KernelClock();
   const openSections = new Map<string, boolean>();
 
-  const initialize = ({ model }: { model: Model }): (() => void) => clock.follow(new TypedModel(model, READERS));
+  function initialize({ model }: { model: Model }): () => void {
+    const stop = [clock.follow(new TypedModel(model, READERS)), followPatches(model)];
+    return () => stop.forEach((undo) => undo());
+  }
 
   function render(context: RenderContext): () => void {
     const { model, el } = context;
