@@ -707,8 +707,20 @@ def test_disk_full_reported_and_cleaned_up(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_other_disk_errors_say_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / "into").touch()
+@pytest.mark.parametrize(
+    ("into", "reason"),
+    [
+        ("file", "file exists"),
+        ("file/into", "not a directory"),
+        ("link", "file exists"),
+        ("n" * 300, "file name too long"),
+    ],
+)
+def test_other_disk_errors_say_what_to_do(into: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("nowhere")
     server = Server(LARGE)
-    with pytest.raises(FileAccessError, match=r"cannot be written to .*into: file exists\. Choose another folder"):
-        download.download_files(server.link, server.offer, "job-1", tmp_path / "into", None)
+    with pytest.raises(FileAccessError, match=rf"cannot be written to .*{into}: {reason}\.") as caught:
+        download.download_files(server.link, server.offer, "job-1", tmp_path / into, None)
+    assert caught.value.next_step
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link"]

@@ -229,14 +229,18 @@ def comparison_text(comparison: Comparison, baseline: int | None = None) -> str:
     return Table([column.heading for column in columns], rows, notes).to_text()
 
 
-def comparison_html(comparison: Comparison, now: float, baseline: int | None = None) -> str:
-    """Return jobs side by side as HTML for a saved notebook, with a chart of each metric."""
+def comparison_html(comparison: Comparison, now: float, baseline: int | None = None, *, is_whole: bool = False) -> str:
+    """Return jobs side by side as HTML for a saved notebook, with a chart of each metric.
+
+    A large comparison is shortened, unless all of it is wanted: for a page of its own.
+    """
     root, style = scoped_style("compare-static.css")
     columns, metrics = build_columns(comparison, baseline), build_metrics(comparison, baseline)
     parallel, labels = build_parallel(comparison), [job.label for job in comparison.jobs]
 
     def render(share: float) -> str:
-        rows = _rows_to_keep(comparison, baseline, ceil(_MAX_STATIC_ROWS * share))
+        count = len(labels) if is_whole else ceil(_MAX_STATIC_ROWS * share)
+        rows = _rows_to_keep(comparison, baseline, count)
         shown = metrics[: ceil(len(metrics) * share)]
         left_out = [
             f"{count} more {noun}{'' if count == 1 else 's'}"
@@ -261,7 +265,7 @@ def comparison_html(comparison: Comparison, now: float, baseline: int | None = N
             )
         )
 
-    return fit_to_notebook(render)
+    return render(1.0) if is_whole else fit_to_notebook(render)
 
 
 def _rows_to_keep(comparison: Comparison, baseline: int | None, count: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""Histograms of features as small pictures: SVG that needs no script."""
+"""Histograms of features as small pictures: SVG that needs no script, and a line of text."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from markupsafe import Markup
 from ...monitoring.results.statistics import Bin
 
 _WIDTH, _HEIGHT, _LABEL_HEIGHT = 180.0, 44.0, 14.0
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_MAX_BLOCKS = 20
 
 
 def draw_histogram(bins: Sequence[Bin], label: str) -> Markup:
@@ -49,6 +51,21 @@ def draw_histogram(bins: Sequence[Bin], label: str) -> Markup:
         )
         text.text = f"{value:.6g}"
     return Markup(ET.tostring(picture, encoding="unicode"))  # noqa: S704 -- written by ElementTree, which escapes
+
+
+def write_histogram(bins: Sequence[Bin]) -> str:
+    """Return a histogram as a line of text: ``18 ▁▃▇█▅▂▁ 94``, a block a bin, or several bins if there are many.
+
+    Parameters
+    ----------
+    bins
+        The bins, from low to high; their widths are not shown.
+    """
+    step = -(-len(bins) // _MAX_BLOCKS)
+    counts = [max(0.0, *(each.count for each in bins[at : at + step])) for at in range(0, len(bins), step)]
+    top = max(counts) or 1.0
+    blocks = "".join(_BLOCKS[round(_clip(count / top) * (len(_BLOCKS) - 1))] if count else " " for count in counts)
+    return f"{bins[0].low:.6g} {blocks} {bins[-1].high:.6g}"
 
 
 def place_bars(bins: Sequence[Bin]) -> list[tuple[float, float, float, str]]:

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
 import traitlets
 
-from ...formatting.text import format_size, join_names, sanitize
+from ...formatting.table import align
+from ...formatting.text import display_width, format_size, join_names, sanitize
 from ...local_files import get_working_folder
+from ...monitoring.results.statistics import Statistics
 from ...results import Result
 from ..core.html import fit_to_notebook, scoped_style, template_environment
 from ..core.live_view import LiveView
 from ..core.pretty import LiveOnDisplay
 from ..job.metrics import MAX_OPEN_CHARTS, MetricsJsonCache, build_charts, describe_hidden_metrics
-from ..job.tables import build_evaluation_tables, build_site_statistics, build_statistics_table
+from ..job.tables import build_evaluation_tables, build_site_statistics
 from .actions import FileActions
-from .view_model import build_file_groups, build_histograms, build_model_rows, read_outputs, result_to_json
+from .histogram import write_histogram
+from .view_model import (
+    MAX_DRAWN,
+    build_file_groups,
+    build_histograms,
+    build_model_rows,
+    build_statistics_by_site,
+    read_outputs,
+    result_to_json,
+)
 
 _MAX_TEXT_CHARS = 300
+_MAX_DRAWN_WHOLE = 300  # histograms on a page of their own
+_MAX_SITES = 15  # with statistics, in a static form that is shortened
+_MAX_TEXT_ROWS, _MAX_TEXT_SITES = 20, 5  # of statistics as text
 
 
 class ResultView(LiveOnDisplay, Result):
@@ -122,23 +137,27 @@ class LiveResultView(LiveView):
 
 def result_html(result: Result, *, is_whole: bool = False) -> str:
     """Return a result as HTML for a saved notebook; a large one is shortened, unless all of it is wanted."""
-    return _render(result, 1.0) if is_whole else fit_to_notebook(lambda share: _render(result, share))
+    if is_whole:
+        return _render(result, 1.0, max_drawn=_MAX_DRAWN_WHOLE)
+    return fit_to_notebook(lambda share: _render(result, share, max_drawn=int(MAX_DRAWN * share)))
 
 
-def _render(result: Result, share: float) -> str:
+def _render(result: Result, share: float, max_drawn: int) -> str:
     root, style = scoped_style("results-static.css")
-    variables = _context(result)
+    variables = _context(result, max_drawn)
     if share < 1:
         for name in ("charts", "histograms", "outputs", "file_groups"):
             variables[name] = variables[name][: int(len(variables[name]) * share)]
+        variables["statistics_by_site"] = variables["statistics_by_site"][: ceil(_MAX_SITES * share)]
         variables["is_shortened"] = True
     return template_environment().get_template("results.html.j2").render(root=root, style=style, **variables)
 
 
-def _context(result: Result) -> dict[str, Any]:
+def _context(result: Result, max_drawn: int) -> dict[str, Any]:
     """Return the template variables of a result."""
     snapshot = result.snapshot
-    histograms, more_features = build_histograms(result.statistics.histograms)
+    by_site, others = build_statistics_by_site(result.statistics, max_drawn)
+    histograms, more_features = build_histograms(others)
     return {
         "name": _name(result),
         "job_id": sanitize(result.job_id, 100),
@@ -150,7 +169,9 @@ def _context(result: Result) -> dict[str, Any]:
         "hidden_metrics": "",
         "max_open_charts": MAX_OPEN_CHARTS,
         "evaluation": build_evaluation_tables(result.cross_site, snapshot.key_metric),
-        "statistics": build_statistics_table(result.statistics, elsewhere=""),
+        "statistics": None,
+        "statistics_by_site": by_site,
+        "open_sites": max_drawn > MAX_DRAWN,
         "shaded": True,
         "histograms": histograms,
         "more_features": more_features,
@@ -179,8 +200,27 @@ def describe(result: Result) -> str:
         lines.append(f"  evaluation  {len(result.cross_site)} values: .cross_site")
     if result.statistics:
         lines.append(f"  statistics  {len(result.statistics.numbers)} numbers: .statistics")
+        lines += _describe_statistics(result.statistics)
     lines += [f"  {group.kind}: {group.summary}" for group in build_file_groups(result.files)]
     return "\n".join(sanitize(line, 1000) for line in lines)
+
+
+def _describe_statistics(statistics: Statistics) -> list[str]:
+    """Return a table for all sites and one for each, as lines, with a histogram at the end of a row."""
+    sites, _ = build_statistics_by_site(statistics)
+    lines = []
+    for site in sites[:_MAX_TEXT_SITES]:
+        rows = site.table.rows[:_MAX_TEXT_ROWS]
+        numbers = align([[site.title, *site.table.headings], *([row.name, *row.cells] for row in rows)], numbers=True)
+        histograms = ["", *("" if each is None else write_histogram(each.bins) for each in site.histograms)]
+        width = max(map(display_width, numbers))
+        lines += [
+            f"    {line}{' ' * (width - display_width(line))}   {histogram}".rstrip()
+            for line, histogram in zip(numbers, histograms, strict=False)
+        ]
+        lines += [f"    ... and {len(site.table.rows) - len(rows)} more"] if len(site.table.rows) > len(rows) else []
+    rest = len(sites) - _MAX_TEXT_SITES
+    return [*lines, *([f"    ... and {rest} more site{'' if rest == 1 else 's'}"] if rest > 0 else [])]
 
 
 def _name(result: Result) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -15,8 +16,9 @@ from ...formatting.text import format_size, sanitize, sanitize_lines
 from ...local_files import get_working_folder
 from ...monitoring.job.model import Results
 from ...monitoring.results.files import RUN_FOLDER, ResultFile
-from ...monitoring.results.statistics import GLOBAL, Histogram
+from ...monitoring.results.statistics import GLOBAL, Histogram, Statistics
 from ...results import Model, Result
+from ..job.tables import ALL_SITES, ValueTable, build_site_statistics
 from .histogram import draw_histogram, place_bars
 
 MAX_FILES = 100
@@ -24,6 +26,9 @@ MAX_FILES = 100
 
 MAX_FEATURES = 12
 """The most features whose histograms are drawn."""
+
+MAX_DRAWN = 40
+"""The most histograms that are drawn in the tables of a static form."""
 
 MAX_TREE_FILES = 400
 """The most files in the tree of a live view."""
@@ -104,6 +109,31 @@ class FeatureHistograms:
             for label, h in self.histograms
         ]
         return {"feature": self.feature, "histograms": shown, "rest": self.rest}
+
+
+@dataclass(frozen=True)
+class SiteStatistics:
+    """The statistics of one site, or of all sites: a table, and the histogram of each of its rows, if there is one.
+
+    `title` is the name of the site. `max_drawn` is the number of the histograms that are drawn.
+    """
+
+    title: str
+    table: ValueTable
+    histograms: tuple[Histogram | None, ...]
+    max_drawn: int
+
+    @property
+    def pictures(self) -> list[Markup]:
+        """The picture of each row, empty if it has none; no rows if no row has one."""
+        drawn = itertools.count()
+        found = [
+            draw_histogram(histogram.bins, f"{row.name}, {self.title}")
+            if histogram is not None and next(drawn) < self.max_drawn
+            else Markup()
+            for row, histogram in zip(self.table.rows, self.histograms, strict=True)
+        ]
+        return found if any(found) else []
 
 
 @dataclass(frozen=True)
@@ -292,6 +322,43 @@ def build_file_groups(files: Iterable[ResultFile]) -> tuple[FileGroup, ...]:
     return tuple(found)
 
 
+def build_statistics_by_site(
+    statistics: Statistics, max_drawn: int = MAX_DRAWN
+) -> tuple[tuple[SiteStatistics, ...], list[Histogram]]:
+    """Return the statistics of all sites and of each, and the histograms that belong to none of these tables.
+
+    Parameters
+    ----------
+    statistics
+        The statistics.
+    max_drawn
+        The most histograms that are drawn, of all tables together.
+    """
+    tables = build_site_statistics(statistics)
+    titles = {table.title for table in tables}
+    by_row: dict[tuple[str, str], Histogram] = {}
+    others = []
+    for histogram in statistics.histograms:
+        title, feature = _title_of(histogram.site), sanitize(histogram.feature, 60)
+        if title not in titles:
+            others.append(histogram)
+        elif histogram.bins:
+            # A row has its data set in its name only if there are several.
+            for name in (feature, f"{feature} ({sanitize(histogram.dataset, 60)})"):
+                by_row.setdefault((title, name), histogram)
+    found = []
+    for table in tables:
+        histograms = tuple(by_row.get((table.title, row.name)) for row in table.rows)
+        room = min(max_drawn, MAX_FEATURES)
+        max_drawn -= min(room, sum(histogram is not None for histogram in histograms))
+        found.append(SiteStatistics(table.title, replace(table, title=""), histograms, room))
+    return tuple(found), others
+
+
+def _title_of(site: str) -> str:
+    return ALL_SITES if site == GLOBAL else sanitize(site, 60)
+
+
 def build_histograms(histograms: Iterable[Histogram]) -> tuple[tuple[FeatureHistograms, ...], int]:
     """Return the histograms by feature, and the number of features that are left out."""
     by_feature: dict[str, list[Histogram]] = {}
@@ -308,7 +375,7 @@ def _build_feature(name: str, histograms: list[Histogram]) -> FeatureHistograms:
     with_dataset = len({histogram.dataset for histogram in ordered}) > 1
     labelled = []
     for histogram in shown:
-        site = "all sites" if histogram.site == GLOBAL else sanitize(histogram.site, 60)
+        site = _title_of(histogram.site)
         label = f"{site}, {sanitize(histogram.dataset, 60)}" if with_dataset else site
         labelled.append((label, histogram))
     more = len(ordered) - len(shown)
