@@ -157,7 +157,7 @@ class Recorder(FakeSession):
 
     def __init__(self) -> None:
         super().__init__()
-        self.sent: dict[str, tuple[int, str, str]] = {}
+        self.sent: dict[str, tuple[int | None, str, str]] = {}
         self.may_submit.set()
 
     def submit_job(self, folder: str, token: str) -> str:
@@ -169,7 +169,7 @@ class Recorder(FakeSession):
         return super().submit_job(folder, token)
 
 
-def submit_all(job: Any, grid: Any) -> dict[str, tuple[int, str, str]]:
+def submit_all(job: Any, grid: Any) -> dict[str, tuple[int | None, str, str]]:
     session = Recorder()
     found = Sweep.start(FakeMonitor(session), job, grid, at_once=5)
     wait_until(lambda: all(each.job_id or each.error for each in found))
