@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from jobs_panel import JobsPanel
@@ -69,6 +70,14 @@ class FlareSidebar:
         self.button(f"Connect with {kit}").click()
         expect(self.section("sessions").get_by_text("ready")).to_be_visible()
 
+    def choose_for_folder(self, folder: str, entry: str) -> None:
+        """Choose one of our entries in the menu of a folder in the file browser."""
+        self.command("filebrowser:activate")
+        item = self.page.locator(".jp-DirListing-item[data-isdir='true']").filter(has_text=folder)
+        item.click(button="right")
+        self.page.locator(".lm-Menu-item").filter(has_text="NVIDIA FLARE").hover()
+        self.page.get_by_text(entry).click()
+
     def close_documents(self) -> None:
         """Close all notebooks, without saving them."""
         self.page.evaluate(
@@ -85,7 +94,7 @@ class FlareSidebar:
             "#jp-main-dock-panel .lm-TabBar-tab[data-id^='flare-widgets'] .lm-TabBar-tabLabel"
         ).all_inner_texts()
 
-    def tab_title(self, words: str) -> Locator:
+    def tab_title(self, words: str | re.Pattern[str]) -> Locator:
         """The title of a tab."""
         return self.page.locator("#jp-main-dock-panel .lm-TabBar-tabLabel").filter(has_text=words)
 

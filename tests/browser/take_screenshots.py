@@ -6,12 +6,14 @@ of it in JupyterLab. With ``SCREENSHOTS`` set to a folder, narrow pictures of th
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
+import kits
 import pytest
 from conftest import tab
 from fake_federation import FakeFederation
@@ -19,7 +21,7 @@ from flare_sidebar import FlareSidebar
 from job_panel import JobPanel
 from lab_page import NotebookPage
 from lab_server import LabServer
-from playwright.sync_api import Browser, Locator, ViewportSize, expect
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
 DOCS = Path(__file__).parents[2] / "docs" / "screenshots"
 THEMES = {"JupyterLab Light": "", "JupyterLab Dark": "-dark"}
@@ -27,7 +29,9 @@ THEMES = {"JupyterLab Light": "", "JupyterLab Dark": "-dark"}
 WIDE: ViewportSize = {"width": 1280, "height": 1500}
 NARROW: ViewportSize = {"width": 480, "height": 1900}
 LAB: ViewportSize = {"width": 1400, "height": 700}
+SIDEBAR: ViewportSize = {"width": 900, "height": 480}
 MOST_BYTES = 150_000
+REST_OF_ID = "5f0e-4c7e-9f61-0d3c5f2f8a1"
 ENDED = (
     ("readmission", "FINISHED:COMPLETED"),
     ("cifar10-fedavg", "FINISHED:EXECUTION_EXCEPTION"),
@@ -244,39 +248,91 @@ def test_sweep_goes_on_after_restart(notebook: NotebookPage, pictures: Path | No
     assert [file.name for file in DOCS.glob("*.png") if file.stat().st_size > MOST_BYTES] == []
 
 
-def test_screenshots_of_lab(chromium: Browser, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_screenshots_of_lab(
+    chromium: Browser, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     federation = FakeFederation("hospital-a", "hospital-b", "hospital-c")
-    job = federation.add_job("5b0f7c1e-5f0e-4c7e-9f61-0d3c5f2f8a11", "readmission", age_s=134)
-    federation.log(job, "Round 0 started.", "Round 1 started.", "Round 2 started.")
-    federation.add_job("9d2a4b60-5f0e-4c7e-9f61-0d3c5f2f8a12", "brats-segmentation", "SUBMITTED", age_s=40)
+    job = federation.add_job(f"5b0f7c1e-{REST_OF_ID}1", "readmission", age_s=170)
+    federation.train(job, rounds=12, total=20)
+    federation.add_job(f"9d2a4b60-{REST_OF_ID}2", "brats-segmentation", "SUBMITTED", age_s=40)
     for i, (name, status) in enumerate(ENDED):
-        federation.add_job(
-            f"{0xA0000000 + i * 7919:08x}-5f0e-4c7e-9f61-0d3c5f2f8a13", name, status, age_s=4000 * (i + 1)
-        )
-    federation.sites["hospital-c"] = time.time() - 400
-    with federation.running():
+        federation.add_job(f"{0xA0000000 + i * 7919:08x}-{REST_OF_ID}3", name, status, age_s=4000 * (i + 1))
+    with federation.running(), taking_pictures(chromium, tmp_path, tmp_path_factory.mktemp("home")) as sidebar:
+        page = sidebar.page
+        expect(sidebar.root).to_contain_text("No startup kit was found here.")
+        sidebar.picture("lab-empty")
         federation.write_kit(tmp_path / "kits" / "ada")
-        server = LabServer(tmp_path, tmp_path_factory.mktemp("home"), ("browser", "server"))
-        try:
-            with tab(chromium, server) as (page, _):
-                page.set_viewport_size(LAB)
-                sidebar = FlareSidebar(page, server).open()
-                sidebar.connect("ada")
-                sidebar.command("application:close-all")
-                sidebar.command("flare-widgets:open-layout")
-                expect(sidebar.tab).to_have_count(2)
-                expect(page.locator(".flw-system")).to_contain_text("silent for")
-                expect(sidebar.section("active jobs")).to_contain_text("round 3")
-                for theme, suffix in THEMES.items():
-                    sidebar.command("apputils:change-theme", {"theme": theme})
-                    expect(page.locator(f"body[data-jp-theme-name='{theme}']")).to_be_attached()
-                    page.wait_for_selector("#jupyterlab-splash", state="detached")
-                    page.mouse.move(700, 690)
-                    file = DOCS / f"lab{suffix}.png"
-                    page.screenshot(path=file)
-                    assert file.stat().st_size < MOST_BYTES
-        finally:
-            server.close()
+        ended = federation.write_kit(tmp_path / "kits" / "old-study")
+        expired = kits.authority().issue(kits.USER, ends=kits.NOW - 3 * kits.DAY)
+        (ended / "startup" / "client.crt").write_bytes(expired.pem)
+        sidebar.button("Ask the server now").click()
+        expect(sidebar.section("kits at hand").get_by_role("listitem")).to_have_count(2)
+        sidebar.picture("lab-kits")
+
+        sidebar.connect("ada")
+        expect(sidebar.section("active jobs")).to_contain_text("round 13")
+        sidebar.command("application:close-all")
+        sidebar.section("active jobs").get_by_text("readmission").click()
+        expect(sidebar.tab.locator("canvas").first).to_be_visible()
+        sidebar.picture_of_page("lab-job")
+        page.set_viewport_size({"width": 700, "height": 700})
+        sidebar.picture_of_page("lab-job-narrow", themes=["JupyterLab Light"])
+        page.set_viewport_size(LAB)
+
+        federation.sites["hospital-c"] = time.time() - 400
+        sidebar.command("application:close-all")
+        sidebar.command("flare-widgets:open-layout")
+        expect(sidebar.tab).to_have_count(2)
+        expect(page.locator(".flw-system")).to_contain_text("silent for")
+        sidebar.picture_of_page("lab")
+
+        sidebar.lab.kill()
+        expect(sidebar.notice).to_contain_text("The Jupyter server does not answer")
+        sidebar.picture("lab-lost")
+        monkeypatch.setenv("FLARE_WIDGETS_READ_ONLY", "1")
+        sidebar.lab.start()
+        sidebar.open().connect("ada")
+        expect(sidebar.section("active jobs")).to_contain_text("round 13")
+        sidebar.picture("lab-read-only")
+
+
+class PicturedSidebar(FlareSidebar):
+    """A sidebar that is taken pictures of."""
+
+    def picture(self, name: str) -> None:
+        """Take a picture of the sidebar alone."""
+        self.page.set_viewport_size(SIDEBAR)
+        self._take(self.root, name)
+        self.page.set_viewport_size(LAB)
+
+    def picture_of_page(self, name: str, themes: Collection[str] = tuple(THEMES)) -> None:
+        """Take a picture of the page in each theme."""
+        for theme in themes:
+            self.command("apputils:change-theme", {"theme": theme})
+            expect(self.page.locator(f"body[data-jp-theme-name='{theme}']")).to_be_attached()
+            self.page.wait_for_selector("#jupyterlab-splash", state="detached")
+            self._take(self.page, f"{name}{THEMES[theme]}")
+        self.command("apputils:change-theme", {"theme": "JupyterLab Light"})
+
+    def _take(self, part: Page | Locator, name: str) -> None:
+        self.page.mouse.move(700, 690)
+        file = DOCS / f"{name}.png"
+        part.screenshot(path=file)
+        assert file.stat().st_size < MOST_BYTES
+
+
+@contextlib.contextmanager
+def taking_pictures(chromium: Browser, root: Path, home: Path) -> Iterator[PicturedSidebar]:
+    """Open the sidebar of a JupyterLab."""
+    server = LabServer(root, home, ("browser", "server"))
+    try:
+        with tab(chromium, server) as (page, _):
+            page.set_viewport_size(LAB)
+            sidebar = PicturedSidebar(page, server)
+            sidebar.open()
+            yield sidebar
+    finally:
+        server.close()
 
 
 def output(notebook: NotebookPage, index: int) -> Locator:

@@ -21,6 +21,8 @@ HELLO = "a0000001-0000-4000-8000-000000000001"
 WAITING = "a0000002-0000-4000-8000-000000000002"
 FAILED = "a0000003-0000-4000-8000-000000000003"
 EVIL = "<img src=x onerror=window.pwned=1>"
+KINDS = ("jobs", "job", "system", "submit", "compare")
+_HAS_FOCUS = "() => document.querySelector('.flw-tab:not(.lm-mod-hidden)').contains(document.activeElement)"
 
 
 @pytest.fixture(scope="module")
@@ -139,17 +141,10 @@ def doomed_job(federation: FakeFederation) -> Iterator[str]:
 
 
 def test_file_browser_submits_and_checks_folder(sidebar: FlareSidebar) -> None:
-    page = sidebar.page
-    sidebar.command("filebrowser:activate")
-    folder = page.locator(".jp-DirListing-item[data-isdir='true']").filter(has_text="cifar")
-    folder.click(button="right")
-    page.locator(".lm-Menu-item").filter(has_text="NVIDIA FLARE").hover()
-    page.get_by_text("Check Job Folder").click()
-    expect(page.locator(".jp-Dialog")).to_contain_text("cifar: no problems")
-    page.keyboard.press("Escape")
-    folder.click(button="right")
-    page.locator(".lm-Menu-item").filter(has_text="NVIDIA FLARE").hover()
-    page.get_by_text("Submit as Job…").click()
+    sidebar.choose_for_folder("cifar", "Check Job Folder")
+    expect(sidebar.page.locator(".jp-Dialog")).to_contain_text("cifar: no problems")
+    sidebar.page.keyboard.press("Escape")
+    sidebar.choose_for_folder("cifar", "Submit as Job…")
     expect(sidebar.tab.locator(".flw-submit")).to_contain_text("cifar")
     expect(sidebar.tab.locator("button[data-action='submit']")).to_be_enabled()
 
@@ -188,6 +183,18 @@ def test_keyboard_alone_opens_job(sidebar: FlareSidebar) -> None:
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Enter")
     expect(sidebar.tab.locator(".flw-job .flw-name")).to_have_text("hello-numpy")
+    # Each tab has the focus when it is opened, and something to go on to.
+    for kind in KINDS:
+        open_view(sidebar, kind)
+        page.wait_for_function(_HAS_FOCUS)
+        page.keyboard.press("Tab")
+        assert page.evaluate(_HAS_FOCUS), kind
+
+
+def open_view(sidebar: FlareSidebar, kind: str) -> None:
+    """Open a tab of a kind, and wait until it shows its view."""
+    sidebar.command("flare-widgets:open", {"kind": kind, "job": HELLO, "jobs": [HELLO, FAILED]})
+    expect(sidebar.tab.locator(f".flw-{kind}.flw-live")).to_be_visible()
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
@@ -198,9 +205,11 @@ def test_axe_finds_nothing_serious(sidebar: FlareSidebar, theme: str, pictures: 
     sidebar.button("All jobs").click()
     expect(sidebar.jobs().rows).to_have_count(3)
     assert serious(sidebar.root) == []
-    assert serious(sidebar.tab) == []
-    if pictures:
-        page.screenshot(path=pictures / f"lab-{theme[-4:].strip().lower()}.png")
+    for kind in KINDS:
+        open_view(sidebar, kind)
+        assert serious(sidebar.tab) == [], kind
+        if pictures:
+            page.screenshot(path=pictures / f"lab-{kind}-{theme[-4:].strip().lower()}.png")
 
 
 def test_log_out_leaves_tab_that_says_so(sidebar: FlareSidebar) -> None:

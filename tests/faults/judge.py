@@ -159,6 +159,11 @@ class Judge:
         with contextlib.suppress(FlareError):
             self._open().abort_job(job)
 
+    def delete(self, job: str) -> None:
+        """Delete a job, if the server lets us."""
+        with contextlib.suppress(FlareError):
+            self._open().delete_job(job)
+
     def end(self, job: str) -> None:
         """Abort a job, again if need be: FLARE's scheduler can overwrite the abort of a job that waits."""
         deadline = time.monotonic() + _TIMEOUT_S

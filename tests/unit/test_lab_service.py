@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import stat
 import time
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
 import kits
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jobs import write_job
 from servers import FlareServer, ok
 from traitlets.config import Config
 
@@ -21,6 +26,7 @@ from flare_widgets.federation import LocalFederation
 from flare_widgets.lab import service as service_module
 from flare_widgets.lab.hub import Refused
 from flare_widgets.lab.notifications import EndWatch, make_notices
+from flare_widgets.lab.protocol import Ask, Open, encode
 from flare_widgets.lab.service import Service, Settings
 from flare_widgets.lab.sidebar import changed_keys, ended_json, job_json, session_json, sites_json
 from flare_widgets.lab.workspace import find_lessons, make_connect_cell
@@ -41,6 +47,14 @@ JOB = "07d15d2a-0000-4000-8000-000000000001"
 RUNNING = ListedJob(JOB, "hello", "default", "ann@h.org", "RUNNING", NOW - 60, NOW - 50)
 DONE = ListedJob(JOB, "hello", "default", "ann@h.org", "FINISHED:COMPLETED", NOW - 60, duration=50.0)
 FAILED = ListedJob(JOB, HOSTILE, "default", "ann@h.org", "FINISHED:EXECUTION_EXCEPTION", NOW - 60, duration=50.0)
+#: The views that a page opens, and their arguments beside the session.
+VIEWS: list[tuple[str, dict[str, Any]]] = [
+    ("jobs", {}),
+    ("job", {"job": JOB}),
+    ("system", {}),
+    ("submit", {"folder": "kits"}),
+    ("compare", {"jobs": [JOB, "07d15d2a-0000-4000-8000-000000000002"]}),
+]
 
 
 class Page:
@@ -150,7 +164,7 @@ def asked(server, verb):
 
 
 def run(scenario):
-    asyncio.run(asyncio.wait_for(scenario(), 60))
+    return asyncio.run(asyncio.wait_for(scenario(), 60))
 
 
 async def connect(service, page):
@@ -372,6 +386,178 @@ def test_who_acts_is_logged_without_paths(root, caplog):
     assert any(": connect kit-1" in line for line in ours)
     assert any(": abort in the view" in line for line in ours)
     assert not any(str(root) in line or "\x1b" in line for line in ours)
+
+
+def secrets_of(root):
+    """The lines of keys and certificates, the FLARE server's tokens, and the paths that nobody needs to know."""
+    kit = root / "kits" / "ada" / "startup"
+    lines = [line for file in kit.iterdir() if file.suffix != ".json" for line in file.read_text().splitlines()]
+    secrets = {line for line in lines if len(line) > 40}
+    assert len(secrets) > 20
+    return {*secrets, "the-secret-session-token", "the-secret-cell-token", "the-signature", str(root.parent)}
+
+
+def registrations(server):
+    return sum(headers.get("cn__topic") == "register" for headers in server.heard)
+
+
+def test_frames_and_log_hold_no_secret(root, server, caplog):
+    """Of a whole session: everything that a page can ask for and open, and what goes wrong."""
+    caplog.set_level("DEBUG", logger="flare_widgets")
+    write_job(root, "cifar")
+    page = Page()
+
+    async def scenario():
+        async with serving(root) as service:
+            name = await connect(service, page)
+            answers = []
+            for do, args in [
+                ("visible", {"visible": True}),
+                ("notifications", {"wanted": True}),
+                ("check_kit", {"folder": "kits/ada"}),
+                ("check_kit", {"folder": "cifar"}),
+                ("check_job", {"folder": "kits/ada"}),
+                ("check_job", {"folder": "cifar"}),
+                ("connect_cell", {"session": name, "path": "cifar/x.ipynb"}),
+                ("connect", {"folder": "cifar"}),
+                ("study", {"session": name, "study": "heart"}),
+                ("use", {"session": f"{name}/heart"}),
+                ("local_stop", {}),
+            ]:
+                try:
+                    answers.append(await service.ask(page, do, args))
+                except Refused as e:
+                    answers.append(str(e))
+            for kind, args in VIEWS:
+                model = await service.hub.open(kind, {"session": f"{name}/heart", **args})
+                service.hub.follow(page, model.id)
+                service.hub.send(model.id, {"kind": "visible", "visible": True, "view": "v"})
+                service.hub.send(model.id, {"kind": "start", "action": "submit", "arguments": {}})
+            await until(lambda: {frame["op"] for frame in page.frames} >= {"sidebar", "state", "update"})
+            before = registrations(server)
+            server.hang_up()
+            await until(lambda: registrations(server) > before)
+            await service.ask(page, "close", {"session": f"{name}/heart"})
+            await until(lambda: page.of("gone"))
+            return answers
+
+    answers = run(scenario)
+    said = json.dumps([answers, page.frames]) + caplog.text
+    assert len(page.of("state")) == len(VIEWS)
+    assert [secret for secret in secrets_of(root) if secret in said or json.dumps(secret)[1:-1] in said] == []
+
+
+def test_closed_views_of_all_kinds_leave_nothing(root):
+    views = []
+
+    async def scenario():
+        async with serving(root) as service:
+            page = Page()
+            name = await connect(service, page)
+            owner = service._workspace.manager[name]
+            for _ in range(60):
+                for kind, args in VIEWS:
+                    model = await service.hub.open(kind, {"session": name, **args})
+                    service.hub.follow(page, model.id)
+                    views.append(weakref.ref(model.view))
+                service.hub.end_owned(owner, "over")
+            await until(lambda: not service.hub._tasks)
+            page.frames.clear()
+            model = None
+            assert service.hub._by_key == {}
+            gc.collect()
+            # The last one of each kind may be in some frame.
+            assert sum(view() is not None for view in views) <= len(VIEWS)
+
+    run(scenario)
+    assert len(views) == 300
+
+
+def test_twenty_pages_ask_flare_as_often_as_one(root, server):
+    """What pages ask for is shared: nineteen more cost less than a command each."""
+
+    async def scenario():
+        async with serving(root, config=Config({"FlareWidgets": {"poll_interval": 30.0}})) as service:
+            pages = [Page() for _ in range(20)]
+            name = await connect(service, pages[0])
+
+            async def look(page):
+                service.connect(page)
+                await service.ask(page, "visible", {"visible": True})
+                await service.ask(page, "notifications", {"wanted": True})
+                for kind, args in VIEWS:
+                    model = await service.hub.open(kind, {"session": name, **args})
+                    service.hub.follow(page, model.id)
+                    service.hub.send(model.id, {"kind": "visible", "visible": True, "view": str(id(page))})
+                await until(lambda: page.sidebar.get("jobs", {}).get("rows") and len(page.of("state")) == len(VIEWS))
+
+            await look(pages[0])
+            await asyncio.sleep(1)  # the first one's commands are on their way
+            before = len(server.lines)
+            for page in pages[1:]:
+                await look(page)
+            await asyncio.sleep(1)  # and theirs would be
+            assert len(server.lines) - before < len(pages) - 1
+            # And what a page asks for anew reaches the others by the same answer.
+            server.jobs.append({"job_id": "new", "job_name": "by a kernel", "status": "SUBMITTED"})
+            await service.ask(pages[0], "refresh", {})
+            await until(lambda: all(len(page.sidebar["jobs"]["rows"]) == 2 for page in pages))
+
+    run(scenario)
+
+
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory):
+    """Return what a server answers to whatever a page asks."""
+    root = tmp_path_factory.mktemp("anything") / "root"
+    server = FlareServer()
+    loop = asyncio.new_event_loop()
+    with server.running() as port, contextlib.closing(loop):
+        kits.write_kit(root / "kits" / "ada", host="127.0.0.1", port=port)
+        page = Page()
+
+        async def start():
+            service = Service(make_settings(root))
+            service.connect(page)
+            return service
+
+        service = loop.run_until_complete(start())
+
+        async def answer(frame):
+            try:
+                if isinstance(frame, Open):
+                    return (await service.hub.open(frame.kind, frame.args)).id
+                return await service.ask(page, frame.do, frame.args)
+            except Refused as e:
+                return str(e)
+
+        yield lambda frame: loop.run_until_complete(answer(frame))
+        loop.run_until_complete(service.close())
+
+
+TEXTS = st.sampled_from(["kits/ada", "kit-1", "..", "/", "default", "ada@127.0.0.1", JOB, HOSTILE, "\0", "\ud800"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9) | TEXTS,
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=5), children, max_size=3),
+    max_leaves=5,
+)
+ARGUMENTS = st.dictionaries(
+    st.sampled_from(["kit", "folder", "session", "study", "path", "visible", "wanted", "job", "jobs"]),
+    VALUES | TEXTS,
+    max_size=4,
+)
+# All but what begins a federation.
+REQUESTS = "connect close use study forget check_kit check_job connect_cell local_stop refresh visible notifications"
+
+
+@given(
+    st.builds(Ask, st.just(1), st.sampled_from(REQUESTS.split()), ARGUMENTS)
+    | st.builds(Open, st.just(1), st.sampled_from([kind for kind, _ in VIEWS]), ARGUMENTS)
+)
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_asked_is_answered(answered, frame):
+    text = encode("done", ref=1, value=answered(frame))
+    assert "anything" not in text  # a part of the path of the root folder
 
 
 # -- what is kept, and what kernels find -----------------------------------------------------------------------

@@ -381,11 +381,22 @@ class JobState:
 
     def find_workflow(self, workflow_id: str) -> Workflow:
         """Return the workflow with an id; an empty one if it is unknown."""
-        return next((w for w in self.workflows if w.id == workflow_id), Workflow(workflow_id))
+        return self._workflows_by_id.get(workflow_id) or Workflow(workflow_id)
+
+    @cached_property
+    def _workflows_by_id(self) -> dict[str, Workflow]:
+        return {workflow.id: workflow for workflow in reversed(self.workflows)}
 
     def rounds_of(self, workflow_id: str) -> tuple[Round, ...]:
         """Return the rounds of a workflow that have started, by number."""
-        return tuple(r for r in self.rounds if r.workflow == workflow_id)
+        return self._rounds_by_workflow.get(workflow_id, ())
+
+    @cached_property
+    def _rounds_by_workflow(self) -> dict[str, tuple[Round, ...]]:
+        found: dict[str, list[Round]] = {}
+        for this in self.rounds:
+            found.setdefault(this.workflow, []).append(this)
+        return {workflow: tuple(rounds) for workflow, rounds in found.items()}
 
     @cached_property
     def current_rounds(self) -> tuple[Round, ...]:
@@ -572,12 +583,19 @@ class JobState:
                 row.setdefault(last, self._unfetched_cell(site, last, now))
         return rows
 
+    @property
+    def has_open_column(self) -> bool:
+        """True if sites without a task in the newest column wait for one."""
+        return self._open_column is not None
+
     def matrix_states(self, now: float) -> dict[str, dict[int, str]]:
         """Return the matrix in short: by site and place in `columns`, the state of the cell, where there is one."""
         rows: dict[str, dict[int, str]] = {site: {} for site in self.participating_sites}
         for (site, place), task in self._tasks_by_cell(self.columns).items():
-            rows[site][place] = self._task_state(task, now)
-        if self._open_column is not None:
+            # Most of them: a short cut through `_task_state`.
+            is_done = task.returned_at is not None and task.code in ("", "OK")
+            rows[site][place] = "submitted" if is_done else self._task_state(task, now)
+        if self.has_open_column:
             for site, row in rows.items():
                 row.setdefault(len(self.columns) - 1, self._unfetched_state(site, now))
         return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -61,19 +62,30 @@ class MatrixLimits:
         The fewest and the most columns, whatever the number of sites.
     sites
         The most sites.
+    steps
+        The number of steps in which the columns shown move on by their number; 0 if they do at each new one. All rows
+        change when they do.
     """
 
     cells: int
     min_columns: int
     max_columns: int
     sites: int
+    steps: int = 0
 
     def count_columns(self, sites: int) -> int:
         """Return the most columns for a number of sites."""
         return min(max(self.cells // max(1, min(sites, self.sites)), self.min_columns), self.max_columns)
 
+    def first_column(self, columns: int, sites: int) -> int:
+        """Return the place of the first of so many columns that is shown."""
+        shown = self.count_columns(sites)
+        hidden = max(0, columns - shown)
+        step = max(1, shown // self.steps) if self.steps else 1
+        return min(math.ceil(hidden / step) * step, max(0, columns - 1))
 
-LIVE_LIMITS = MatrixLimits(cells=20_000, min_columns=20, max_columns=1000, sites=MAX_SITES)
+
+LIVE_LIMITS = MatrixLimits(cells=20_000, min_columns=20, max_columns=1000, sites=MAX_SITES, steps=5)
 """Limits of the live view, which scrolls."""
 
 STATIC_LIMITS = MatrixLimits(cells=300, min_columns=6, max_columns=24, sites=40)
@@ -164,6 +176,10 @@ class Matrix:
         The worst state of all sites in each round and step of the job, shown or not: a letter of `CELL_STATES`.
     strip_start
         The number of columns of the strip before the first one shown.
+    waiting
+        The activity of the sites that have handed in their work while others have not.
+    idle
+        The letter in the last column of a site that has no task there.
     legend
         `CELL_STATES`.
     """
@@ -177,6 +193,8 @@ class Matrix:
     open_count: int = 0
     strip: str = ""
     strip_start: int = 0
+    waiting: LiveText = dataclasses.field(default_factory=lambda: live(""))
+    idle: str = " "
     legend: dict[str, tuple[str, str]] = dataclasses.field(default_factory=lambda: CELL_STATES)
 
     @property
@@ -185,19 +203,24 @@ class Matrix:
         return frozenset(accumulate(workflow.span for workflow in self.workflows[:-1]))
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON-able data: many sites do the same, so each activity is sent once."""
-        activities: dict[LiveText, int] = {}
-        rows = [
-            [row.site, row.cells, activities.setdefault(row.activity, len(activities)), row.label] for row in self.rows
-        ]
+        """Return plain JSON-able data, in which the row of a site is the same until the site does something.
+
+        So what all rows share is sent once: the activity `waiting`, for which a row has None, and the columns after a
+        site's last task: blanks, and the last one `idle`.
+        """
         return {
             **vars(self),
             "columns": [vars(column) for column in self.columns],
             "workflows": [vars(workflow) for workflow in self.workflows],
-            "rows": rows,
-            "activities": [activity.to_json() for activity in activities],
+            "rows": [self._row_to_json(row) for row in self.rows],
             "summary": self.summary.to_json(),
+            "waiting": self.waiting.to_json(),
         }
+
+    def _row_to_json(self, row: MatrixRow) -> list[Any]:
+        cells = row.cells[:-1].rstrip() if row.cells.endswith(self.idle) else row.cells
+        activity = None if row.activity == self.waiting else row.activity.to_json()
+        return [row.site, cells, activity, "" if row.label == row.site else row.label]
 
 
 def build_matrix(snapshot: JobSnapshot, as_of: float, limits: MatrixLimits = LIVE_LIMITS) -> Matrix | None:
@@ -211,7 +234,7 @@ def build_matrix(snapshot: JobSnapshot, as_of: float, limits: MatrixLimits = LIV
     ):
         return None
     cells = snapshot.matrix_states(as_of)
-    start = max(0, len(snapshot.columns) - limits.count_columns(len(cells)))
+    start = limits.first_column(len(snapshot.columns), len(cells))
     shown = snapshot.columns[start:]
     columns = _build_headings_that_fit(snapshot, shown)
     sites = sorted(cells)
@@ -241,6 +264,8 @@ def build_matrix(snapshot: JobSnapshot, as_of: float, limits: MatrixLimits = LIV
         min(len(in_trouble), MAX_OPEN_SITES) if is_long else len(rows),
         _build_strip(cells.values(), len(snapshot.columns)),
         start,
+        activity_of.waiting,
+        CELL_CODES["waiting"] if snapshot.has_open_column else " ",
     )
 
 
@@ -249,19 +274,19 @@ def _is_self_directed(snapshot: JobSnapshot, cell: MatrixCell) -> bool:
 
 
 def _join_letters(row: Mapping[int, str], start: int, count: int) -> str:
-    letters = [" "] * count
+    letters = [" "] * (start + count)
     for place, state in row.items():
-        if place >= start:
-            letters[place - start] = CELL_CODES[state]
-    return "".join(letters)
+        letters[place] = CELL_CODES[state]
+    return "".join(letters[start:])
 
 
 def _build_strip(rows: Iterable[Mapping[int, str]], column_count: int) -> str:
-    ranks = [len(_STRIP_ORDER) - 1] * column_count
+    found: list[set[str]] = [set() for _ in range(column_count)]
     for row in rows:
         for place, state in row.items():
-            ranks[place] = min(ranks[place], _STRIP_RANKS[state])
-    return "".join(_STRIP_ORDER[rank] for rank in ranks)
+            found[place].add(state)
+    worst = (min((_STRIP_RANKS[state] for state in states), default=_STRIP_ORDER.index(" ")) for states in found)
+    return "".join(_STRIP_ORDER[rank] for rank in worst)
 
 
 def _summarize(
@@ -396,11 +421,16 @@ class _ActivityBuilder:
         names = [labels.get(name, name) for name in (sanitize(site, _MAX_SITE_CHARS) for site in named)]
         if len(names) < len(pending):
             names.append(f"{len(pending) - len(names)} more")
-        self._waiting = f"waiting for {join_names(names, len(names))}" if names else ""
+        self.waiting = live(f"waiting for {join_names(names, len(names))}" if names else "")
+        self._known: dict[MatrixCell | None, LiveText] = {}
 
     def __call__(self, site: str) -> LiveText:
-        activity = self._build(self._states.get(site))
-        return activity.frozen_at(self._as_of) if self._snapshot.trouble else activity
+        cell = self._states.get(site)
+        known = self._known.get(cell)
+        if known is None:
+            known = self._build(cell)
+            self._known[cell] = known = known.frozen_at(self._as_of) if self._snapshot.trouble else known
+        return known
 
     def _build(self, cell: MatrixCell | None) -> LiveText:
         snapshot = self._snapshot
@@ -410,8 +440,8 @@ class _ActivityBuilder:
             return _count("silent: no heartbeat", cell.since)
         if snapshot.ended and cell.state not in ("failed", "unfinished"):
             return live("")
-        if cell.state == "submitted" and self._waiting:
-            return live(self._waiting)
+        if cell.state == "submitted" and self.waiting.phases[0].text:
+            return self.waiting
         words = site_text(snapshot, cell)
         return _count(words, cell.since) if cell.state in _COUNTED_STATES else live(words)
 

@@ -129,6 +129,7 @@ class JobView(LiveView):
     """
 
     bundle = "job"
+    patched = ("view_model", "charts", "tables", "events")
 
     view_model = traitlets.Dict().tag(sync=True)
     charts: traitlets.List[Any] = traitlets.List().tag(sync=True)

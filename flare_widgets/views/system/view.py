@@ -154,6 +154,10 @@ class SystemView(LiveView):
         outcomes = [] if self._actions is None else self._actions.outcomes
         return replace(snapshot, facts_at=None, details_at=None, sites=sites), outcomes
 
+    def _milestone(self) -> object:
+        snapshot = self._watch.snapshot
+        return snapshot.trouble_label, [(site.name, site.connected, site.disabled) for site in snapshot.sites]
+
     def _is_finished(self) -> bool:
         # After a server shutdown, the user wants to see its result.
         return self._watch.done and not (self._actions is not None and self._actions.is_busy)

@@ -3,6 +3,7 @@ import { type Action, readActions } from "../core/actions";
 import { type Model, type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
 import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
 import { disableAll, prefixStale, watchKernel } from "../core/kernel";
+import { followPatches } from "../core/patches";
 import { themed } from "../core/theme";
 import { asBoolean, asNumber, asText } from "../core/validate";
 import { disableFileActions, type FileActions, readFileActions } from "../results/parts/file-actions";
@@ -48,7 +49,10 @@ export default function jobWidget() {
   const clock = new KernelClock();
   const openSections = new Map<string, boolean>();
 
-  const initialize = ({ model }: { model: Model }): (() => void) => clock.follow(new TypedModel(model, READERS));
+  function initialize({ model }: { model: Model }): () => void {
+    const stop = [clock.follow(new TypedModel(model, READERS)), followPatches(model)];
+    return () => stop.forEach((undo) => undo());
+  }
 
   function render(context: RenderContext): () => void {
     const { model, el } = context;

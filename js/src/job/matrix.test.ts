@@ -14,8 +14,10 @@ function make({ sites, rounds, openCount = sites, cells = () => "s".repeat(round
   const { matrix } = readViewModel({
     matrix: {
       columns: Array.from({ length: rounds }, (_, n) => ({ label: `${n + 1}`, prefix: "round ", title: `${n + 1}` })),
-      rows: Array.from({ length: sites }, (_, n) => [`site-${n}`, cells(n), n % 2, `s-${n}`]),
-      activities: [[{ text: ["done"] }], [{ text: ["training"] }]],
+      rows: Array.from({ length: sites }, (_, n) => [
+        ...[`site-${n}`, cells(n), n % 2 ? [{ text: ["training"] }] : null, `s-${n}`],
+      ]),
+      waiting: [{ text: ["done"] }],
       summary: [{ text: ["all well"] }],
       open_count: openCount,
       strip: "s".repeat(rounds),

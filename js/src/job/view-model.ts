@@ -2,7 +2,7 @@
 
 import { type LiveText, readLiveText, readLiveTexts } from "../core/live-text";
 import { type StatusCategory, toStatusCategory } from "../core/status";
-import { asNumber, asRecord, asRecords, asText, asTexts } from "../core/validate";
+import { asNumber, asRecord, asRecords, asText, asTexts, readOnce } from "../core/validate";
 
 export interface Step {
   readonly label: string;
@@ -193,7 +193,8 @@ function readMatrix(raw: Record<string, unknown>): Matrix {
     prefix: asText(prefix),
     title: asText(title),
   }));
-  const activities = (Array.isArray(raw["activities"]) ? raw["activities"] : []).map(readLiveText);
+  const waiting = readLiveText(raw["waiting"]);
+  const idle = asText(raw["idle"], 1) || " ";
   const legend = Object.entries(asRecord(raw["legend"])).map(([code, state]) => {
     const [glyph = "", label = ""] = asTexts(state);
     return [code, { glyph, label }] as const;
@@ -206,13 +207,8 @@ function readMatrix(raw: Record<string, unknown>): Matrix {
       span: Math.min(Math.max(1, Math.floor(asNumber(span) ?? 1)), Math.max(1, columns.length)),
     })),
     rows: (Array.isArray(raw["rows"]) ? raw["rows"] : []).map((row) => {
-      const [site, cells, activity, label] = Array.isArray(row) ? row : [];
-      return {
-        site: asText(site),
-        label: asText(label) || asText(site),
-        cells: asText(cells, columns.length),
-        activity: activities[asNumber(activity) ?? -1] ?? [],
-      };
+      const { cells, activity, ...names } = readRow(row);
+      return { ...names, cells: fillCells(cells, columns.length, idle), activity: activity ?? waiting };
     }),
     summary: readLiveText(raw["summary"]),
     openCount: asNumber(raw["open_count"]) ?? 0,
@@ -222,6 +218,22 @@ function readMatrix(raw: Record<string, unknown>): Matrix {
     narrowCount: asNumber(raw["narrow_count"]) ?? columns.length,
     legend: Object.fromEntries(legend),
   };
+}
+
+/** Read a row; that of a site that has done nothing is the same object as before, and is not read again. */
+const readRow = readOnce((row) => {
+  const [site, cells, activity, label] = Array.isArray(row) ? row : [];
+  return {
+    site: asText(site),
+    label: asText(label) || asText(site),
+    cells: asText(cells, MAX_STRIP_CHARS),
+    activity: activity === null ? null : readLiveText(activity),
+  };
+});
+
+/** Return the cells of a row in all columns: after a site's last task they are blank, and the last one is idle. */
+function fillCells(cells: string, count: number, idle: string): string {
+  return cells.length < count ? cells.padEnd(count - 1) + idle : cells.slice(0, count);
 }
 
 function readFailure(raw: Record<string, unknown>): FailureCard {
