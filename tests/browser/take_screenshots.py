@@ -191,7 +191,10 @@ SWEEP = [
     "%%flare --name readmission --rounds 5 --model start --key-metric accuracy --arg seconds=0.05 --at-once 4 "
     f"--sweep rate=0.02,0.1,0.5,2 --sweep batch=10,40,160\n{CLIENT}",
     "%flare compare 'readmission rate*'",
-    "from scripted_results import open_result\nresult, _ = open_result()\nresult",
+    "from pathlib import Path\nfrom scripted_results import Downloads, make_result\n"
+    "from flare_widgets.views.results.view import ResultView\n"
+    "folder = make_result(Path('results', 'readmission-76b8d043').absolute())\n"
+    "ResultView(folder, fetch=Downloads(folder)).show()",
 ]
 SWEPT = {f"readmission rate={rate} batch={batch}" for rate in ("0.02", "0.1", "0.5", "2") for batch in (10, 40, 160)}
 
