@@ -200,20 +200,22 @@ class Matrix:
         site's last task: blanks, and the last one `idle`. And the letters of a row begin `earlier` columns before the
         first one shown, at one that is the same for many rounds.
         """
+        # Many sites do the same, by the same text.
+        activities = {id(row.activity): row.activity for row in self.rows}
+        written = {key: None if one == self.waiting else one.to_json() for key, one in activities.items()}
         return {
             **vars(self),
             "columns": [vars(column) for column in self.columns],
             "workflows": [vars(workflow) for workflow in self.workflows],
-            "rows": [self._row_to_json(row) for row in self.rows],
+            "rows": [self._row_to_json(row, written[id(row.activity)]) for row in self.rows],
             "earlier": len(self.rows[0].earlier_cells) if self.rows else 0,
             "summary": self.summary.to_json(),
             "waiting": self.waiting.to_json(),
         }
 
-    def _row_to_json(self, row: MatrixRow) -> list[Any]:
+    def _row_to_json(self, row: MatrixRow, activity: list[dict[str, Any]] | None) -> list[Any]:
         cells = row.earlier_cells + row.cells
         cells = cells[:-1].rstrip() if cells.endswith(self.idle) else cells
-        activity = None if row.activity == self.waiting else row.activity.to_json()
         return [row.site, cells, activity, "" if row.label == row.site else row.label]
 
 

@@ -71,21 +71,23 @@ export function followPatches(model: Model): () => void {
   function receive(): void {
     const { seq, changes } = asRecord(model.get("patch"));
     const revision = asNumber(model.get("revision")) ?? 0;
-    if (typeof seq !== "number" || seq <= revision) return stopAsking();
-    const traits = seq === revision + 1 ? patchedTraits(asRecord(changes)) : undefined;
-    if (!traits) return requestWhole();
-    model.set("revision", seq);
-    for (const [name, value] of traits) model.set(name, value);
+    const isNext = seq === revision + 1;
+    if (typeof seq !== "number" || seq <= revision) stopAsking();
+    else if (!isNext || !take(seq, asRecord(changes))) requestWhole();
   }
 
-  /** Return the traits after a patch; undefined if they are not those that it was made for. */
-  function patchedTraits(changes: Readonly<Record<string, unknown>>): (readonly [string, unknown])[] | undefined {
+  /** Set the traits after a patch; return false if they are not those that it was made for. */
+  function take(seq: number, changes: Readonly<Record<string, unknown>>): boolean {
+    let traits: (readonly [string, unknown])[];
     try {
-      return Object.entries(changes).map(([name, patch]) => [name, applyPatch(model.get(name), patch)] as const);
+      traits = Object.entries(changes).map(([name, patch]) => [name, applyPatch(model.get(name), patch)] as const);
     } catch (error) {
       console.debug("flare-widgets: a patch does not fit", error);
-      return undefined;
+      return false;
     }
+    model.set("revision", seq);
+    for (const [name, value] of traits) model.set(name, value);
+    return true;
   }
 
   function requestWhole(): void {
