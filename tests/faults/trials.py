@@ -45,8 +45,8 @@ CLIENT_FAULTS = {
     "interrupt": tuple(OPERATIONS),
     "client stopped": tuple(OPERATIONS),
     "no descriptors": tuple(name for name in OPERATIONS if not name.startswith("watch")),
-    "no file above n bytes": ("submit", "submit chunks", "download"),
-    "disk full": ("submit", "submit chunks", "download"),
+    "no file above n bytes": ("download",),
+    "disk full": ("download",),
 }
 
 #: All faults of a client and of its way.
