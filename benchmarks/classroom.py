@@ -29,6 +29,7 @@ from . import jobs
 from .monitoring import say, server_of, used
 
 KERNELS = 20
+STARTING = 4  # kernels that start at once: all of them would keep a small machine from answering
 RUNNING_JOBS = 2
 ROUND_S = 2.0
 SETTLE_S = 12.0  # the first ten seconds of a running job are looked at more often
@@ -44,13 +45,14 @@ def kernels(kit: Path, job_ids: list[str], folder: Path) -> Iterator[list[subpro
     started: list[subprocess.Popen[str]] = []
     try:
         with (folder / "kernels.log").open("a") as log:
-            for job_id in job_ids:
+            for number, job_id in enumerate(job_ids):
+                if number >= STARTING:
+                    _wait_until_ready(started[number - STARTING], folder)
                 command = [sys.executable, str(_WORKER), str(kit), job_id]
                 pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": log}
                 started.append(subprocess.Popen(command, cwd=folder, text=True, **pipes))
-        for kernel in started:
-            if _read(kernel) != "ready":
-                raise SystemExit(f"a kernel failed:\n{(folder / 'kernels.log').read_text()[-3000:]}")
+        for kernel in started[-STARTING:]:
+            _wait_until_ready(kernel, folder)
         yield started
     finally:
         for kernel in started:
@@ -94,6 +96,11 @@ def _observe(server: psutil.Process, folder: Path, seconds: float) -> tuple[floa
     with audit.open() as file:
         file.seek(start)
         return share, Counter(_ACTION.findall(file.read()))
+
+
+def _wait_until_ready(kernel: subprocess.Popen[str], folder: Path) -> None:
+    if _read(kernel) != "ready":
+        raise SystemExit(f"a kernel failed:\n{(folder / 'kernels.log').read_text()[-3000:]}")
 
 
 def _tell(started: list[subprocess.Popen[str]]) -> None:

@@ -16,7 +16,7 @@ LOOK_S = 0.1
 def main() -> None:
     """Watch from the first line of standard input to the second, and print the ages of the oldest facts as JSON."""
     kit, job_id = sys.argv[1:]
-    monitor = Monitor(connect(kit))
+    monitor = Monitor(connect(kit, timeout=60))
     job, table = monitor.watch(job_id), monitor.watch_jobs()
     for watch in (job, table):
         watch.subscribe(lambda _: None)  # as a view does

@@ -131,7 +131,7 @@ class Cell:
         self.credentials: dict[str, Any] = {}
         self._clock = clock
         self._outbox: collections.deque[bytes] = collections.deque()
-        self._long_streams: collections.deque[Iterator[bytes]] = collections.deque()
+        self._long_streams: collections.deque[tuple[str, Iterator[bytes]]] = collections.deque()
         self._assembler = streams.Assembler()
         self._sequence = itertools.count(1)
         self._frame_stream_ids = itertools.count(17)
@@ -160,11 +160,15 @@ class Cell:
         if self._outbox:
             return self._outbox.popleft()
         while of_long_stream and self._long_streams:
-            frame = next(self._long_streams[0], None)
+            frame = next(self._long_streams[0][1], None)
             if frame is not None:
                 return frame
             self._long_streams.popleft()
         return None
+
+    def is_long(self, request_id: str) -> bool:
+        """Return True if a request is a long stream of which frames may be queued."""
+        return any(queued_id == request_id for queued_id, _ in self._long_streams)
 
     def request(self, channel: str, topic: str, value: Any, headers: Mapping[str, Any] | None = None) -> str:
         """Queue a core request; return its id. `value` goes out as FOBS, None as no payload."""
@@ -294,8 +298,8 @@ class Cell:
             )
             for stream_headers, payload in chunks
         )
-        if sum(map(len, blob)) > streams.CHUNK_SIZE:
-            self._long_streams.append(frames)
+        if request_id is not None and sum(map(len, blob)) > streams.CHUNK_SIZE:
+            self._long_streams.append((request_id, frames))
         else:
             self._outbox.extend(frames)
         if request_id is not None:

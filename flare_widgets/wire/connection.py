@@ -347,7 +347,7 @@ class Connection:
         request = self._pending[request_id] = _PendingRequest(answer, now, is_transfer, now)
         try:
             # A hung server stops reading first, so even sending may block forever.
-            await asyncio.wait_for(self._flush(long_streams=is_transfer), timeout)
+            await asyncio.wait_for(self._flush(long_streams=self._cell.is_long(request_id)), timeout)
             request.progressed_at = time.monotonic()
             if timeout is not None:
                 await request.wait(timeout)

@@ -20,6 +20,7 @@ BEYOND_THE_END = 1 << 60
 """Number of received bytes that is more than any file has."""
 
 _PREFIX = "ObjectStreamer."
+_REFUSED = "Submit it again; if it is refused again, have the server's administrator look into its log"
 
 
 @dataclass(frozen=True)
@@ -98,10 +99,10 @@ def read_upload_reply(value: Any) -> hci.CommandReply | None:
     """
     headers = value.get(fobs.HEADERS) if isinstance(value, dict) else None
     if not isinstance(headers, dict):
-        raise ProtocolError("the answer to an upload has no headers")
+        raise ProtocolError("the answer to an upload has no headers", next_step=_REFUSED)
     code = headers.get("__rc__", "OK")
     if code != "OK":
-        raise InternalError(f"the server refused the upload: {sanitize_lines(code, 200)}")
+        raise InternalError(f"the server refused the upload: {sanitize_lines(code, 200)}", next_step=_REFUSED)
     result = headers.get(f"{_PREFIX}END_RESULT")
     return None if result is None else hci.decode(result)
 

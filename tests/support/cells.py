@@ -1,4 +1,4 @@
-"""What a cell wants to send."""
+"""Frames that a cell has queued."""
 
 from __future__ import annotations
 

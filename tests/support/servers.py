@@ -129,7 +129,8 @@ def websocket(
         with contextlib.suppress(ConnectionClosed):
             await handler(socket)
 
-    return running(lambda: serve_websocket(quietly, "127.0.0.1", port, ssl=context, close_timeout=0.1))
+    limits: dict[str, Any] = {"close_timeout": 0.1, "max_size": frames.MAX_FRAME_BYTES}
+    return running(lambda: serve_websocket(quietly, "127.0.0.1", port, ssl=context, **limits))
 
 
 class FlareServer:

@@ -30,7 +30,8 @@ from flare_widgets.errors import (
     SessionClosed,
     SessionExpired,
 )
-from flare_widgets.wire import hci
+from flare_widgets.wire import hci, streams
+from flare_widgets.wire.frames import Frame
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -246,6 +247,23 @@ def test_answer_that_stops_halfway_times_out(session: Session, server: FlareServ
         server.say_part(json.dumps(ok(jobs=[])), 2, 0)
         with pytest.raises(NoConnection, match="did not answer 'list_jobs'"):
             listing.result(10)
+
+
+def test_long_command_arrives_whole(kit: Path, session: Session, server: FlareServer) -> None:
+    assembler = streams.Assembler()
+    answer = server._answer
+
+    def assemble(frame: Frame) -> bytes | None:
+        if frame.headers.get("sm__ch") != "hci_channel":
+            return answer(frame)
+        blob, _ = assembler.receive("", frame.headers, frame.payload)
+        return None if blob is None else answer(dataclasses.replace(frame, payload=bytes(blob.payload)))
+
+    server._answer = assemble  # type: ignore[method-assign]
+    props = {"text": "x" * (3 << 20)}
+    session.do_app_command("j", "topic", props)
+    assert server.commanded[-1]["meta"]["cmd_props"] == props
+    assert session.list_jobs() == []
 
 
 def test_aborting_is_tried_again(session: Session, server: FlareServer) -> None:
