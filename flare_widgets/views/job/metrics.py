@@ -296,7 +296,7 @@ class _Band:
 
 
 class _Memory:
-    """What was made of the series of a job: most are the same objects the next time, and need not be made again."""
+    """The lines made of the series of a job: most series are the same objects the next time."""
 
     def __init__(self) -> None:
         self._bands: dict[tuple[str, str], _Band] = {}
