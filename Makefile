@@ -137,14 +137,15 @@ python-%: .matrix/python-%/.ready
 	@touch $@
 
 # The oldest that the views work in: tested by hand, and before a release.
-browser-oldest: browser .matrix/oldest-lab/.ready  ## run the main browser tests in JupyterLab 4.2 with ipykernel 6
-	.matrix/oldest-lab/bin/pytest tests/browser/test_job_view.py tests/browser/test_jobs_view.py tests/browser/test_question.py
+browser-oldest: browser js/node_modules/.ready .matrix/oldest-lab/.ready  ## run the main browser tests in JupyterLab 4.2 with ipykernel 6
+	.matrix/oldest-lab/bin/pytest tests/browser/test_job_view.py tests/browser/test_jobs_view.py tests/browser/test_question.py \
+	  tests/browser/test_lab_sidebar.py
 
 .matrix/oldest-lab/.ready: pyproject.toml
 	@echo "setting up .matrix/oldest-lab: half a minute"
 	@$(PYTHON) -m venv .matrix/oldest-lab
 	@.matrix/oldest-lab/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	@.matrix/oldest-lab/bin/python -m pip install --quiet --editable . 'jupyterlab==4.2.*' 'ipykernel==6.31.*' \
+	@.matrix/oldest-lab/bin/python -m pip install --quiet --editable '.[local]' 'jupyterlab==4.2.*' 'ipykernel==6.31.*' \
 	  'pytest>=8.2' 'pytest-timeout>=2.3' playwright
 	@touch $@
 

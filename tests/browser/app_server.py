@@ -40,6 +40,7 @@ def serving(module: str, arguments: Sequence[str], port: int, home: Path, path: 
         XDG_CONFIG_HOME=str(home),
         IPYTHONDIR=str(home / "ipython"),
         JUPYTER_CONFIG_DIR=str(home / "config"),
+        JUPYTER_PREFER_ENV_PATH="0",  # as in LabServer
         JUPYTER_DATA_DIR=str(home / "data"),
         JUPYTER_RUNTIME_DIR=str(home / "runtime"),
         PYTHONPATH=os.pathsep.join(filter(None, paths)),

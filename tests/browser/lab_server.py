@@ -38,18 +38,30 @@ class LabServer:
         A folder for everything it writes down.
     extension
         Which halves of our extension it has: those of the browser and of the server, as an installed wheel has them.
+    base_url
+        The path at which it is served.
+    arguments
+        More of its command line.
 
     Attributes
     ----------
     base
-        Its address.
+        Its address, without a slash at the end.
     root
         The folder it serves.
     mark
         What all processes have in their environment that its kernels start.
     """
 
-    def __init__(self, root: Path, home: Path, extension: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        root: Path,
+        home: Path,
+        extension: Collection[str] = (),
+        *,
+        base_url: str = "/",
+        arguments: Collection[str] = (),
+    ) -> None:
         self.root = root
         self.mark = secrets.token_hex(16)
         self._home = home
@@ -58,9 +70,10 @@ class LabServer:
             file = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(values), encoding="utf-8")
-        _install_extension(home, extension)
+        install_extension(home, extension)
         self._port = _free_port()
-        self.base = f"http://127.0.0.1:{self._port}"
+        self.base = f"http://127.0.0.1:{self._port}{base_url.rstrip('/')}"
+        self._arguments = (f"--ServerApp.base_url={base_url}", *arguments)
         self._log = home / "lab.log"
         self.start()
 
@@ -75,6 +88,7 @@ class LabServer:
                     *("--ServerApp.terminals_enabled=False", "--LanguageServerManager.autodetect=False"),
                     *("--LabApp.extension_manager=readonly", "--LabApp.expose_app_in_browser=True"),
                     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+                    *self._arguments,
                 ],
                 env=self._environment(),
                 stdout=log,
@@ -159,7 +173,7 @@ class LabServer:
                 time.sleep(0.05)
 
 
-def _install_extension(home: Path, halves: Collection[str]) -> None:
+def install_extension(home: Path, halves: Collection[str]) -> None:
     """Put the halves of our extension where JupyterLab finds those of a user."""
     if "browser" in halves:
         folder = home / "data" / "labextensions" / "flare-widgets"

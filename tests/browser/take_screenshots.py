@@ -6,12 +6,14 @@ of it in JupyterLab. With ``SCREENSHOTS`` set to a folder, narrow pictures of th
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
+import kits
 import pytest
 from conftest import tab
 from fake_federation import FakeFederation
@@ -19,7 +21,7 @@ from flare_sidebar import FlareSidebar
 from job_panel import JobPanel
 from lab_page import NotebookPage
 from lab_server import LabServer
-from playwright.sync_api import Browser, Locator, ViewportSize, expect
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
 DOCS = Path(__file__).parents[2] / "docs" / "screenshots"
 THEMES = {"JupyterLab Light": "", "JupyterLab Dark": "-dark"}
@@ -27,7 +29,9 @@ THEMES = {"JupyterLab Light": "", "JupyterLab Dark": "-dark"}
 WIDE: ViewportSize = {"width": 1280, "height": 1500}
 NARROW: ViewportSize = {"width": 480, "height": 1900}
 LAB: ViewportSize = {"width": 1400, "height": 700}
+SIDEBAR: ViewportSize = {"width": 900, "height": 480}
 MOST_BYTES = 150_000
+REST_OF_ID = "5f0e-4c7e-9f61-0d3c5f2f8a1"
 ENDED = (
     ("readmission", "FINISHED:COMPLETED"),
     ("cifar10-fedavg", "FINISHED:EXECUTION_EXCEPTION"),
@@ -60,6 +64,7 @@ import nvflare.client as flare
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--rate", type=float, default=0.2)
+parser.add_argument("--batch", type=int, default=40)
 parser.add_argument("--seconds", type=float, default=0.3)
 options = parser.parse_args()
 
@@ -77,8 +82,8 @@ while flare.is_running():
         "loss": float(-np.mean(np.where(ill, np.log(risk + 1e-9), np.log(1 - risk + 1e-9)))),
     }
     print(f"round {model.current_round}: " + ", ".join(f"{k} {v:.3f}" for k, v in metrics.items()))
-    some = random.choice(600, 40)
-    weights = weights - options.rate * patients[some].T @ (risk[some] - ill[some]) / 40
+    some = random.choice(600, options.batch)
+    weights = weights - options.rate * patients[some].T @ (risk[some] - ill[some]) / options.batch
     time.sleep(options.seconds * (1 + 0.3 * site))
     flare.send(flare.FLModel(params={name: weights}, metrics=metrics, meta={"NUM_STEPS_CURRENT_ROUND": 1}))
 """
@@ -179,39 +184,155 @@ VIEWS = {
 }
 
 
-def test_screenshots_of_lab(chromium: Browser, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+#: A sweep of twelve jobs from one cell. The federation outlives the kernel, which is restarted in the middle.
+SWEEP = [
+    "%load_ext flare_widgets\nimport numpy as np\nstart = np.zeros(8)\n"
+    "%flare up --sites hospital-a,hospital-b --name wards --keep 900",
+    "%%flare --name readmission --rounds 5 --model start --key-metric accuracy --arg seconds=0.05 --at-once 4 "
+    f"--sweep rate=0.02,0.1,0.5,2 --sweep batch=10,40,160\n{CLIENT}",
+    "%flare compare 'readmission rate*'",
+    "from pathlib import Path\nfrom scripted_results import Downloads, make_result\n"
+    "from flare_widgets.views.results.view import ResultView\n"
+    "folder = make_result(Path('results', 'readmission-76b8d043').absolute())\n"
+    "ResultView(folder, fetch=Downloads(folder)).show()",
+]
+SWEPT = {f"readmission rate={rate} batch={batch}" for rate in ("0.02", "0.1", "0.5", "2") for batch in (10, 40, 160)}
+
+
+@pytest.mark.timeout(900)
+def test_sweep_goes_on_after_restart(notebook: NotebookPage, pictures: Path | None) -> None:
+    """No job is lost or doubled; the table, the comparison and a result are in the pictures."""
+    notebook.page.set_default_timeout(PATIENCE)
+    notebook.page.set_viewport_size(WIDE)
+    notebook.create(*SWEEP)
+    notebook.hide_left_area()
+    notebook.run(0)
+    notebook.run(1)
+    table = output(notebook, 1).locator("table.flw-listing")
+    expect(table.locator("tbody tr", has_text="RUNNING").first).to_be_visible(timeout=PATIENCE)
+    expect(table.locator("tbody tr", has_text="FINISHED:COMPLETED").first).to_be_visible(timeout=PATIENCE)
+    notebook.screenshot(output(notebook, 1), pictures and pictures / "sweep-before.png")
+    notebook.command("notebook:restart-kernel", wait=False)
+    notebook.page.locator(".jp-Dialog").get_by_role("button", name="Restart").click()
+    notebook.wait_until_ready()
+    notebook.run(0)
+    notebook.run(1)
+    expect(table).to_contain_text("12 of 12 jobs done", timeout=PATIENCE)
+    notebook.run_code(
+        "listed = get_ipython().run_line_magic('flare', 'jobs --name readmission')\n"
+        f"assert sorted(job['job_name'] for job in listed) == {sorted(SWEPT)}, listed\n"
+        "assert {job['status'] for job in listed} == {'FINISHED:COMPLETED'}, listed"
+    )
+    for index in (2, 3):
+        notebook.run(index)
+    shown = {
+        "sweep": (table, None),
+        "compare-sweep": (output(notebook, 2).locator(".flw-compare.flw-live"), "svg, canvas"),
+        "results": (output(notebook, 3).locator(".flw-results.flw-live"), ".flw-metric"),
+    }
+    for theme, suffix in THEMES.items():
+        notebook.theme(theme)
+        for name, (view, sign) in shown.items():
+            if sign:
+                expect(view.locator(sign).first).to_be_visible()
+            view.scroll_into_view_if_needed()
+            notebook.page.mouse.move(2, 2)
+            notebook.screenshot(view, DOCS / f"{name}{suffix}.png")
+    notebook.theme("JupyterLab Light")
+    if pictures:
+        notebook.page.set_viewport_size({"width": 700, "height": 1900})
+        for name, (view, _) in shown.items():
+            view.scroll_into_view_if_needed()
+            notebook.screenshot(view, pictures / f"{name}-narrow.png")
+    notebook.run_code("get_ipython().run_line_magic('flare', 'down --yes')")
+    assert [file.name for file in DOCS.glob("*.png") if file.stat().st_size > MOST_BYTES] == []
+
+
+def test_screenshots_of_lab(
+    chromium: Browser, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     federation = FakeFederation("hospital-a", "hospital-b", "hospital-c")
-    job = federation.add_job("5b0f7c1e-5f0e-4c7e-9f61-0d3c5f2f8a11", "readmission", age_s=134)
-    federation.log(job, "Round 0 started.", "Round 1 started.", "Round 2 started.")
-    federation.add_job("9d2a4b60-5f0e-4c7e-9f61-0d3c5f2f8a12", "brats-segmentation", "SUBMITTED", age_s=40)
+    job = federation.add_job(f"5b0f7c1e-{REST_OF_ID}1", "readmission", age_s=170)
+    federation.train(job, rounds=12, total=20)
+    federation.add_job(f"9d2a4b60-{REST_OF_ID}2", "brats-segmentation", "SUBMITTED", age_s=40)
     for i, (name, status) in enumerate(ENDED):
-        federation.add_job(
-            f"{0xA0000000 + i * 7919:08x}-5f0e-4c7e-9f61-0d3c5f2f8a13", name, status, age_s=4000 * (i + 1)
-        )
-    federation.sites["hospital-c"] = time.time() - 400
-    with federation.running():
+        federation.add_job(f"{0xA0000000 + i * 7919:08x}-{REST_OF_ID}3", name, status, age_s=4000 * (i + 1))
+    with federation.running(), taking_pictures(chromium, tmp_path, tmp_path_factory.mktemp("home")) as sidebar:
+        page = sidebar.page
+        expect(sidebar.root.get_by_text("No startup kit was found here.")).to_be_visible()
+        sidebar.picture("lab-empty")
         federation.write_kit(tmp_path / "kits" / "ada")
-        server = LabServer(tmp_path, tmp_path_factory.mktemp("home"), ("browser", "server"))
-        try:
-            with tab(chromium, server) as (page, _):
-                page.set_viewport_size(LAB)
-                sidebar = FlareSidebar(page, server).open()
-                sidebar.connect("ada")
-                sidebar.command("application:close-all")
-                sidebar.command("flare-widgets:open-layout")
-                expect(sidebar.tab).to_have_count(2)
-                expect(page.locator(".flw-system")).to_contain_text("silent for")
-                expect(sidebar.section("active jobs")).to_contain_text("round 3")
-                for theme, suffix in THEMES.items():
-                    sidebar.command("apputils:change-theme", {"theme": theme})
-                    expect(page.locator(f"body[data-jp-theme-name='{theme}']")).to_be_attached()
-                    page.wait_for_selector("#jupyterlab-splash", state="detached")
-                    page.mouse.move(700, 690)
-                    file = DOCS / f"lab{suffix}.png"
-                    page.screenshot(path=file)
-                    assert file.stat().st_size < MOST_BYTES
-        finally:
-            server.close()
+        ended = federation.write_kit(tmp_path / "kits" / "old-study")
+        expired = kits.authority().issue(kits.USER, begins=kits.NOW - 90 * kits.DAY, ends=kits.NOW - 3 * kits.DAY)
+        (ended / "startup" / "client.crt").write_bytes(expired.pem)
+        sidebar.button("Ask the server now").click()
+        expect(sidebar.section("kits at hand").get_by_role("listitem")).to_have_count(2)
+        sidebar.picture("lab-kits")
+
+        sidebar.connect("ada")
+        expect(sidebar.section("active jobs")).to_contain_text("round 13")
+        sidebar.command("application:close-all")
+        sidebar.section("active jobs").get_by_text("readmission").click()
+        expect(sidebar.tab.locator("canvas").first).to_be_visible()
+        sidebar.picture_of_page("lab-job")
+        page.set_viewport_size({"width": 700, "height": 700})
+        sidebar.picture_of_page("lab-job-narrow", themes=["JupyterLab Light"])
+        page.set_viewport_size(LAB)
+
+        federation.sites["hospital-c"] = time.time() - 400
+        sidebar.command("application:close-all")
+        sidebar.command("flare-widgets:open-layout")
+        expect(sidebar.tab).to_have_count(2)
+        expect(page.locator(".flw-system")).to_contain_text("silent for")
+        sidebar.picture_of_page("lab")
+
+        sidebar.lab.kill()
+        expect(sidebar.notice).to_contain_text("The Jupyter server does not answer")
+        sidebar.picture("lab-lost")
+        monkeypatch.setenv("FLARE_WIDGETS_READ_ONLY", "1")
+        sidebar.lab.start()
+        sidebar.open().connect("ada")
+        expect(sidebar.section("active jobs")).to_contain_text("round 13")
+        sidebar.picture("lab-read-only")
+
+
+class PicturedSidebar(FlareSidebar):
+    """A sidebar that is taken pictures of."""
+
+    def picture(self, name: str) -> None:
+        """Take a picture of the sidebar alone."""
+        self.page.set_viewport_size(SIDEBAR)
+        self._take(self.root.locator("xpath=.."), name)
+        self.page.set_viewport_size(LAB)
+
+    def picture_of_page(self, name: str, themes: Collection[str] = tuple(THEMES)) -> None:
+        """Take a picture of the page in each theme."""
+        for theme in themes:
+            self.command("apputils:change-theme", {"theme": theme})
+            expect(self.page.locator(f"body[data-jp-theme-name='{theme}']")).to_be_attached()
+            self.page.wait_for_selector("#jupyterlab-splash", state="detached")
+            self._take(self.page, f"{name}{THEMES[theme]}")
+        self.command("apputils:change-theme", {"theme": "JupyterLab Light"})
+
+    def _take(self, part: Page | Locator, name: str) -> None:
+        self.page.mouse.move(700, 690)
+        file = DOCS / f"{name}.png"
+        part.screenshot(path=file)
+        assert file.stat().st_size < MOST_BYTES
+
+
+@contextlib.contextmanager
+def taking_pictures(chromium: Browser, root: Path, home: Path) -> Iterator[PicturedSidebar]:
+    """Open the sidebar of a JupyterLab."""
+    server = LabServer(root, home, ("browser", "server"))
+    try:
+        with tab(chromium, server) as (page, _):
+            page.set_viewport_size(LAB)
+            sidebar = PicturedSidebar(page, server)
+            sidebar.open()
+            yield sidebar
+    finally:
+        server.close()
 
 
 def output(notebook: NotebookPage, index: int) -> Locator:

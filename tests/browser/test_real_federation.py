@@ -10,13 +10,16 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from conftest import tab
+from flare_sidebar import FlareSidebar
 from job_panel import JobPanel
 from jobs import write_job
 from jobs_panel import JobsPanel
 from lab_page import NotebookPage, mime_types
 from lab_server import LabServer
 from nbconvert import HTMLExporter
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, Locator, expect
+from training_jobs import fed_avg
 
 from flare_widgets.api import connect
 from flare_widgets.federation import LocalFederation
@@ -232,3 +235,119 @@ def test_hostile_real_job_name_is_escaped(notebook: NotebookPage, federation: Lo
     assert "pwned()&lt;/script&gt;" in page
     assert not notebook.page.evaluate("() => window.__pwned")
     notebook.run_code("session.close()")
+
+
+# -- without a kernel: the extension of JupyterLab, under a base URL -------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def hub_lab(tmp_path_factory: pytest.TempPathFactory, federation: LocalFederation) -> Iterator[LabServer]:
+    """A JupyterLab as a hub serves it, with the extension, a startup kit and a job's folder."""
+    root = tmp_path_factory.mktemp("hub-lab")
+    shutil.copytree(federation.admin_kit, root / "kits" / "lead")
+    fed_avg(root, "training", rounds=1000, seconds=0.5)
+    reconnects = ("--FlareLab.reconnect=True",)
+    home = tmp_path_factory.mktemp("hub-home")
+    server = LabServer(root, home, ("browser", "server"), base_url="/user/ada/", arguments=reconnects)
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def lab_sidebar(chromium: Browser, hub_lab: LabServer) -> Iterator[FlareSidebar]:
+    """The sidebar in a page of its own, connected."""
+    with tab(chromium, hub_lab) as (page, complaints):
+        sidebar = FlareSidebar(page, hub_lab).open()
+        sidebar.connect("lead")
+        yield sidebar
+        assert complaints == []
+
+
+def expect_next_round(job_tab: Locator) -> None:
+    """Wait until the job in a tab has gone on: the tab is alive."""
+    shown = job_tab.locator(".flw-round")
+    expect(shown).to_contain_text("of 1000")
+    expect(shown).not_to_have_text(shown.inner_text())
+
+
+def test_lab_follows_job_from_folder_to_abort(
+    lab_sidebar: FlareSidebar, hub_lab: LabServer, chromium: Browser, federation: LocalFederation
+) -> None:
+    sidebar = lab_sidebar
+    expect(sidebar.section("sites")).to_contain_text("2 of 2 connected")
+    sidebar.choose_for_folder("training", "Submit as Job…")
+    sidebar.tab.locator("button[data-action='submit']").click()
+    job = JobPanel(sidebar.tab)
+    expect(job.status).to_have_text("RUNNING", timeout=JOB_PATIENCE)
+    expect_next_round(sidebar.tab)
+    expect(sidebar.tab_title(re.compile(r"^● training \d+/1000$"))).to_be_visible()
+
+    # A notebook beside it, whose kernel is restarted and ended.
+    python = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(metadata=python), hub_lab.root / "beside.ipynb")
+    sidebar.command("docmanager:open", {"path": "beside.ipynb", "options": {"mode": "split-right"}})
+    NotebookPage(sidebar.page, hub_lab).wait_until_ready()
+    (kernel,) = hub_lab.api("/api/kernels")
+    hub_lab.api(f"/api/kernels/{kernel['id']}/restart", "POST")
+    expect_next_round(sidebar.tab)
+    hub_lab.shut_down_kernels()
+    assert hub_lab.api("/api/kernels") == []
+    expect_next_round(sidebar.tab)
+    sidebar.close_documents()
+
+    sidebar.reload()
+    expect_next_round(sidebar.tab)
+    with tab(chromium, hub_lab) as (page, complaints):
+        other = FlareSidebar(page, hub_lab).open()
+        other.section("active jobs").get_by_text("training").click()
+        expect_next_round(other.tab)
+        JobPanel(other.tab).button("Abort").click()
+        JobPanel(other.tab).button("Yes, abort").click()
+        for each in (other, sidebar):
+            expect(JobPanel(each.tab).status).to_have_text("FINISHED:ABORTED", timeout=JOB_PATIENCE)
+            expect(each.tab_title("■ training")).to_be_visible()
+            expect(each.section("active jobs")).to_contain_text("No job is running")
+        assert complaints == []
+    with connect(federation.admin_kit) as session:
+        assert [job["status"] for job in session.list_jobs(name_prefix="training")] == ["FINISHED:ABORTED"]
+
+
+def test_lab_survives_kill_of_flare_server(lab_sidebar: FlareSidebar, federation: LocalFederation) -> None:
+    sidebar = lab_sidebar
+    sidebar.button("All jobs").click()
+    expect(sidebar.jobs().rows.first).to_be_visible()
+    federation.kill("server")
+    try:
+        expect(sidebar.section("sessions")).to_contain_text("reconnecting")
+        expect(sidebar.notice).to_contain_text(re.compile("no connection to localhost.*Below: as of", re.DOTALL))
+        expect(sidebar.jobs().root.locator(".flw-banner").first).to_contain_text("no connection to localhost")
+        expect(sidebar.status_item).to_contain_text("!")
+        expect(sidebar.jobs().rows.first).to_be_visible()
+    finally:
+        federation.bring_back("server")
+    expect(sidebar.section("sessions").get_by_text("ready")).to_be_visible(timeout=JOB_PATIENCE)
+    expect(sidebar.notice).to_be_hidden()
+    expect(sidebar.section("sites")).to_contain_text("2 of 2 connected", timeout=JOB_PATIENCE)
+    expect(sidebar.jobs().root.locator(".flw-banner").first).to_be_hidden()
+
+
+def test_lab_reconnects_after_kill_of_jupyter_server(lab_sidebar: FlareSidebar, hub_lab: LabServer) -> None:
+    sidebar = lab_sidebar
+    sidebar.button("All jobs").click()
+    jobs = sidebar.jobs()
+    expect(jobs.rows.first).to_be_visible()
+    jobs.search.fill("no such job")
+    expect(jobs.rows).to_have_count(0)
+    hub_lab.kill()
+    expect(sidebar.notice).to_contain_text("The Jupyter server does not answer. Trying again. Below: as of")
+    expect(jobs.root).to_contain_text("Connection to the Jupyter server lost")
+    dialog = sidebar.page.locator(".jp-Dialog")  # JupyterLab's own, when it notices
+    sidebar.page.add_locator_handler(dialog, lambda shown: shown.press("Escape"))
+    hub_lab.start()
+    # It reconnects by itself, with the kit of last time; nothing is clicked.
+    expect(sidebar.section("sessions").get_by_text("ready")).to_be_visible(timeout=JOB_PATIENCE)
+    expect(jobs.root).not_to_contain_text("Connection to the Jupyter server lost")
+    expect(jobs.search).to_have_value("no such job")
+    jobs.search.fill("")
+    expect(jobs.rows.first).to_be_visible()
+    sidebar.page.remove_locator_handler(dialog)

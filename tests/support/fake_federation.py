@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
@@ -12,6 +13,9 @@ from typing import Any
 import kits
 from scripted_session import Files, record
 from servers import FlareServer, ok
+
+_COMMON = "nvflare.app_common"
+_FED_AVG = f"{_COMMON}.workflows.fedavg.FedAvg"
 
 
 class FakeFederation:
@@ -91,6 +95,39 @@ class FakeFederation:
         for message in messages:
             at = datetime.now().strftime("%Y-%m-%d %H:%M:%S,%f")[:-3]
             self._files[job_id].write(record(message, asctime=at))
+
+    def train(self, job_id: str, rounds: int, total: int, round_s: float = 12.0) -> None:
+        """Write what FLARE logs of FedAvg on all sites: rounds that are over, and one that has just begun."""
+        folder = self._files[job_id]
+        selector = {"path": f"{_COMMON}.widgets.intime_model_selector.IntimeModelSelector"}
+        workflow = {"id": "controller", "path": _FED_AVG, "args": {"num_clients": len(self.sites), "num_rounds": total}}
+        config = {"workflows": [workflow], "components": [{"id": "selector", **selector, "args": {}}]}
+        folder.files["app_server/config/config_fed_server.json"] = json.dumps(config).encode()
+        begun = time.time() - rounds * round_s - 4
+
+        def log(at: float, message: str, **context: str) -> None:
+            when = datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M:%S,%f")[:-3]
+            told = ", ".join(f"{key}={value}" for key, value in {"run": job_id, "wf": "controller", **context}.items())
+            folder.write(record(message, asctime=when, fl_ctx=f"[{told}]"))
+
+        log(begun, f"starting workflow controller (<class '{_FED_AVG}'>) ...")
+        for number in range(rounds + 1):
+            at = begun + number * round_s
+            log(at, f"Round {number} started.")
+            for place, site in enumerate(self.sites):
+                task = f"{site}-{number}"
+                context = {"peer": site, "task_name": "train", "task_id": task}
+                log(at + 0.3, f"assigned task to client {site}: name=train, id={task}", **context)
+                if number < rounds:
+                    known = 0.93 - 0.05 * place - 0.42 * 0.75**number
+                    done = at + round_s - 3 + place
+                    log(done - 0.2, f"got result from client {site} for task: name=train, id={task}", **context)
+                    log(done, f"validation metric {known:.4f} from client {site}", **context)
+                    log(done, f"Aggregated {place + 1}/{len(self.sites)} results", **context)
+            if number < rounds:
+                accuracy = 0.90 - 0.4 * 0.74**number
+                metrics = {"accuracy": round(accuracy, 4), "loss": round(1.05 - accuracy, 4)}
+                log(at + round_s - 0.5, f"Round {number} global metrics: {metrics}")
 
     def end(self, job_id: str, status: str = "FINISHED:COMPLETED") -> None:
         """End a job."""

@@ -4,36 +4,46 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import stat
 import time
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
 import kits
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jobs import write_job
 from servers import FlareServer, ok
 from traitlets.config import Config
 
+from flare_widgets import hooks
 from flare_widgets.api import SessionState
 from flare_widgets.federation import LocalFederation
 from flare_widgets.lab import service as service_module
 from flare_widgets.lab.hub import Refused
 from flare_widgets.lab.notifications import EndWatch, make_notices
+from flare_widgets.lab.protocol import Ask, Open, encode
 from flare_widgets.lab.service import Service, Settings
 from flare_widgets.lab.sidebar import changed_keys, ended_json, job_json, session_json, sites_json
 from flare_widgets.lab.workspace import find_lessons, make_connect_cell
 from flare_widgets.manager.shared_session import (
     SharedSession,
     find_shared_session,
+    read_news_time,
     read_shared_session,
     shared_session_file,
     write_shared_session,
 )
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.monitoring.job_list.watch import ListedJob
+from flare_widgets.monitoring.polling import intervals
 from flare_widgets.monitoring.system.snapshot import Site, SystemSnapshot
+from flare_widgets.views.display import make_jobs_view
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e"
 NOW = 1_795_000_000.0
@@ -41,6 +51,14 @@ JOB = "07d15d2a-0000-4000-8000-000000000001"
 RUNNING = ListedJob(JOB, "hello", "default", "ann@h.org", "RUNNING", NOW - 60, NOW - 50)
 DONE = ListedJob(JOB, "hello", "default", "ann@h.org", "FINISHED:COMPLETED", NOW - 60, duration=50.0)
 FAILED = ListedJob(JOB, HOSTILE, "default", "ann@h.org", "FINISHED:EXECUTION_EXCEPTION", NOW - 60, duration=50.0)
+#: The views that a page opens, and their arguments beside the session.
+VIEWS: list[tuple[str, dict[str, Any]]] = [
+    ("jobs", {}),
+    ("job", {"job": JOB}),
+    ("system", {}),
+    ("submit", {"folder": "kits"}),
+    ("compare", {"jobs": [JOB, "07d15d2a-0000-4000-8000-000000000002"]}),
+]
 
 
 class Page:
@@ -150,7 +168,7 @@ def asked(server, verb):
 
 
 def run(scenario):
-    asyncio.run(asyncio.wait_for(scenario(), 60))
+    return asyncio.run(asyncio.wait_for(scenario(), 60))
 
 
 async def connect(service, page):
@@ -252,6 +270,8 @@ def test_views_of_closed_session_end(root):
         ("jobs", {"session": 3}, "Not connected: connect"),
         ("job", {"job": "a b; shutdown"}, "not the id of a job"),
         ("job", {"job": None}, "not the id of a job"),
+        ("results", {"job": "../../etc"}, "not the id of a job"),
+        ("results", {"job": JOB}, "has not ended"),
         ("compare", {"jobs": [JOB]}, "two to 200 jobs"),
         ("compare", {"jobs": JOB}, "two to 200 jobs"),
         ("submit", {"folder": "../.."}, "out of the root folder"),
@@ -366,12 +386,344 @@ def test_who_acts_is_logged_without_paths(root, caplog):
             name = await connect(service, page)
             model = await service.hub.open("jobs", {"session": name})
             service.log_message(page, model.id, {"kind": "start", "action": "abort"})
+            service.log_open(page, "results", {"job": f"{JOB}{HOSTILE}"})
 
     run(scenario)
     ours = [record.getMessage() for record in caplog.records if record.name == "flare_widgets.lab"]
     assert any(": connect kit-1" in line for line in ours)
     assert any(": abort in the view" in line for line in ours)
+    assert any(f": open results {JOB}" in line for line in ours)
     assert not any(str(root) in line or "\x1b" in line for line in ours)
+
+
+def secrets_of(root):
+    """The lines of keys and certificates, the FLARE server's tokens, and the paths that nobody needs to know."""
+    kit = root / "kits" / "ada" / "startup"
+    lines = [line for file in kit.iterdir() if file.suffix != ".json" for line in file.read_text().splitlines()]
+    secrets = {line for line in lines if len(line) > 40}
+    assert len(secrets) > 20
+    return {*secrets, "the-secret-session-token", "the-secret-cell-token", "the-signature", str(root.parent)}
+
+
+def registrations(server):
+    return sum(headers.get("cn__topic") == "register" for headers in server.heard)
+
+
+def test_frames_and_log_hold_no_secret(root, server, caplog):
+    """Of a whole session: everything that a page can ask for and open, and what goes wrong."""
+    caplog.set_level("DEBUG", logger="flare_widgets")
+    write_job(root, "cifar")
+    page = Page()
+
+    async def scenario():
+        async with serving(root) as service:
+            name = await connect(service, page)
+            answers = []
+            for do, args in [
+                ("visible", {"visible": True}),
+                ("notifications", {"wanted": True}),
+                ("check_kit", {"folder": "kits/ada"}),
+                ("check_kit", {"folder": "cifar"}),
+                ("check_job", {"folder": "kits/ada"}),
+                ("check_job", {"folder": "cifar"}),
+                ("connect_cell", {"session": name, "path": "cifar/x.ipynb"}),
+                ("connect", {"folder": "cifar"}),
+                ("study", {"session": name, "study": "heart"}),
+                ("use", {"session": f"{name}/heart"}),
+                ("local_stop", {}),
+            ]:
+                try:
+                    answers.append(await service.ask(page, do, args))
+                except Refused as e:
+                    answers.append(str(e))
+            for kind, args in VIEWS:
+                model = await service.hub.open(kind, {"session": f"{name}/heart", **args})
+                service.hub.follow(page, model.id)
+                service.hub.send(model.id, {"kind": "visible", "visible": True, "view": "v"})
+                service.hub.send(model.id, {"kind": "start", "action": "submit", "arguments": {}})
+            await until(lambda: {frame["op"] for frame in page.frames} >= {"sidebar", "state", "update"})
+            before = registrations(server)
+            server.hang_up()
+            await until(lambda: registrations(server) > before)
+            await service.ask(page, "close", {"session": f"{name}/heart"})
+            await until(lambda: page.of("gone"))
+            return answers
+
+    answers = run(scenario)
+    said = json.dumps([answers, page.frames]) + caplog.text
+    assert len(page.of("state")) == len(VIEWS)
+    assert [secret for secret in secrets_of(root) if secret in said or json.dumps(secret)[1:-1] in said] == []
+
+
+def test_closed_views_of_all_kinds_leave_nothing(root):
+    views = []
+
+    async def scenario():
+        async with serving(root) as service:
+            page = Page()
+            name = await connect(service, page)
+            owner = service._workspace.manager[name]
+            for _ in range(60):
+                for kind, args in VIEWS:
+                    model = await service.hub.open(kind, {"session": name, **args})
+                    service.hub.follow(page, model.id)
+                    views.append(weakref.ref(model.view))
+                service.hub.end_owned(owner, "over")
+            await until(lambda: not service.hub._tasks)
+            page.frames.clear()
+            model = None
+            assert service.hub._by_key == {}
+            gc.collect()
+            # The last one of each kind may be in some frame.
+            assert sum(view() is not None for view in views) <= len(VIEWS)
+
+    run(scenario)
+    assert len(views) == 300
+
+
+def test_twenty_pages_ask_flare_as_often_as_one(root, server):
+    """What pages ask for is shared: nineteen more cost less than a command each."""
+
+    async def scenario():
+        async with serving(root, config=Config({"FlareWidgets": {"poll_interval": 30.0}})) as service:
+            pages = [Page() for _ in range(20)]
+            name = await connect(service, pages[0])
+
+            async def look(page):
+                service.connect(page)
+                await service.ask(page, "visible", {"visible": True})
+                await service.ask(page, "notifications", {"wanted": True})
+                for kind, args in VIEWS:
+                    model = await service.hub.open(kind, {"session": name, **args})
+                    service.hub.follow(page, model.id)
+                    service.hub.send(model.id, {"kind": "visible", "visible": True, "view": str(id(page))})
+                await until(lambda: page.sidebar.get("jobs", {}).get("rows") and len(page.of("state")) == len(VIEWS))
+
+            await look(pages[0])
+            await asyncio.sleep(1)  # the first one's commands are on their way
+            before = len(server.lines)
+            for page in pages[1:]:
+                await look(page)
+            await asyncio.sleep(1)  # and theirs would be
+            assert len(server.lines) - before < len(pages) - 1
+            # And what a page asks for anew reaches the others by the same answer.
+            server.jobs.append({"job_id": "new", "job_name": "by a kernel", "status": "SUBMITTED"})
+            await service.ask(pages[0], "refresh", {})
+            await until(lambda: all(len(page.sidebar["jobs"]["rows"]) == 2 for page in pages))
+
+    run(scenario)
+
+
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory):
+    """Return what a server answers to whatever a page asks."""
+    root = tmp_path_factory.mktemp("anything") / "root"
+    server = FlareServer()
+    loop = asyncio.new_event_loop()
+    with server.running() as port, contextlib.closing(loop):
+        kits.write_kit(root / "kits" / "ada", host="127.0.0.1", port=port)
+        page = Page()
+
+        async def start():
+            service = Service(make_settings(root))
+            service.connect(page)
+            return service
+
+        service = loop.run_until_complete(start())
+
+        async def answer(frame):
+            try:
+                if isinstance(frame, Open):
+                    return (await service.hub.open(frame.kind, frame.args)).id
+                return await service.ask(page, frame.do, frame.args)
+            except Refused as e:
+                return str(e)
+
+        yield lambda frame: loop.run_until_complete(answer(frame))
+        loop.run_until_complete(service.close())
+
+
+TEXTS = st.sampled_from(["kits/ada", "kit-1", "..", "/", "default", "ada@127.0.0.1", JOB, HOSTILE, "\0", "\ud800"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9) | TEXTS,
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=5), children, max_size=3),
+    max_leaves=5,
+)
+ARGUMENTS = st.dictionaries(
+    st.sampled_from(["kit", "folder", "session", "study", "path", "visible", "wanted", "job", "jobs"]),
+    VALUES | TEXTS,
+    max_size=4,
+)
+# All but what begins a federation.
+REQUESTS = "connect close use study forget check_kit check_job connect_cell local_stop refresh visible notifications"
+
+
+@given(
+    st.builds(Ask, st.just(1), st.sampled_from(REQUESTS.split()), ARGUMENTS)
+    | st.builds(Open, st.just(1), st.sampled_from(["results", *(kind for kind, _ in VIEWS)]), ARGUMENTS)
+)
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_asked_is_answered(answered, frame):
+    text = encode("done", ref=1, value=answered(frame))
+    assert "anything" not in text  # a part of the path of the root folder
+
+
+# -- results, and jobs of kernels -------------------------------------------------------------------------------
+
+
+def end_job(server):
+    server.jobs[0] |= {"name": "hello", "status": "FINISHED:COMPLETED", "duration": "0:00:10"}
+
+
+def write_result(folder, **files):
+    """Write a result as it was downloaded: what is there is not asked for again."""
+    meta = {"job_id": JOB, "name": "hello", "status": "FINISHED:COMPLETED"}
+    for name, content in {"meta.json": json.dumps(meta), "workspace/log.txt": "x", **files}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content)
+
+
+def test_results_are_in_root_folder_and_say_no_other_path(root, server):
+    end_job(server)
+    write_result(root / "results" / f"hello-{JOB[:8]}", **{"workspace/model.pt": "no model"})
+
+    async def scenario():
+        async with serving(root) as service:
+            page = Page()
+            name = await connect(service, page)
+            model = await service.hub.open("results", {"session": name, "job": JOB})
+            service.hub.follow(page, model.id)
+            (state,) = page.of("state")
+            heading = state["state"]["heading"]
+            assert (heading["name"], heading["job_id"]) == ("hello", JOB)
+            assert heading["folder"] == f"results/hello-{JOB[:8]}"
+            assert heading["place"].endswith(f"in results/hello-{JOB[:8]}")
+            (found,) = state["state"]["contents"]["models"]
+            assert f"'results/hello-{JOB[:8]}/workspace/model.pt'" in found["load_line"]
+            assert str(root) not in json.dumps(page.frames)
+
+    run(scenario)
+
+
+def test_large_file_of_result_waits_to_be_asked_for(root, server):
+    end_job(server)
+    listing = json.dumps({"workspace/log.txt": 1, "workspace/model.pt": 90_000})
+    write_result(root / "results" / f"hello-{JOB[:8]}-parts", **{".files.json": listing})
+
+    async def scenario():
+        async with serving(root) as service:
+            page = Page()
+            name = await connect(service, page)
+            model = await service.hub.open("results", {"session": name, "job": JOB[:8]})
+            service.hub.follow(page, model.id)
+            (state,) = page.of("state")
+            (found,) = state["state"]["contents"]["models"]
+            assert (found["action"], found["load_line"]) == ("fetch model.pt", "")
+            service.hub.send(model.id, {"kind": "start", "action": "fetch ../../kits/ada/startup/client.key"})
+            service.hub.send(model.id, {"kind": "start", "action": "fetch model.pt"})
+            await until(lambda: any(frame["state"].get("file_actions") for frame in page.of("update")))
+            asked_for = [a["name"] for f in page.of("update") for a in f["state"]["file_actions"].get("actions", [])]
+            assert set(asked_for) == {"fetch model.pt"}
+            assert str(root) not in json.dumps(page.frames)
+
+    server.jobs = [{"job_id": JOB, "job_name": "hello", "name": "hello", "status": "FINISHED:COMPLETED"}]
+    run(scenario)
+
+
+def test_results_folder_that_leads_elsewhere_is_refused(root, server, tmp_path):
+    end_job(server)
+    write_result(tmp_path / "elsewhere" / f"hello-{JOB[:8]}")
+    (root / "results").symlink_to(tmp_path / "elsewhere")
+
+    async def scenario():
+        async with serving(root) as service:
+            name = await connect(service, Page())
+            with pytest.raises(Refused, match="out of the root folder"):
+                await service.hub.open("results", {"session": name, "job": JOB})
+
+    run(scenario)
+
+
+@pytest.fixture
+def slow_polls(monkeypatch):
+    """Have jobs listed so seldom that only what asks for it lists them again."""
+    monkeypatch.setattr(intervals, "_LIST_INTERVAL_S", 600.0)
+
+
+def test_submission_of_kernel_is_seen_at_once(root, server, slow_polls, monkeypatch):
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(root.parent / "runtime"))
+    monkeypatch.setenv("JPY_PARENT_PID", str(os.getpid()))
+
+    async def scenario():
+        async with serving(root) as service:
+            page = Page()
+            await connect(service, page)
+            await service.ask(page, "visible", {"visible": True})
+            await until(lambda: len(page.sidebar["jobs"]["rows"]) == 1)
+            await asyncio.sleep(1.5 * service_module._NEWS_INTERVAL_S)  # the session itself was news
+            server.jobs.append({"job_id": "new", "job_name": "by a kernel", "status": "SUBMITTED"})
+            hooks.note_submission()
+            await until(lambda: len(page.sidebar["jobs"]["rows"]) == 2)
+
+    run(scenario)
+
+
+def test_submission_outside_of_jupyter_is_nobodys_news(monkeypatch, tmp_path):
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("JPY_PARENT_PID", "7")
+    hooks.note_submission()
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.delenv("JPY_PARENT_PID")
+    hooks.note_submission()
+    assert read_news_time(shared_session_file(tmp_path, 7)) == 0
+
+
+def test_submission_by_form_is_seen_at_once(root, server, slow_polls):
+    async def scenario():
+        async with serving(root) as service:
+            page = Page()
+            name = await connect(service, page)
+            await service.ask(page, "visible", {"visible": True})
+            await until(lambda: len(page.sidebar["jobs"]["rows"]) == 1)
+            made = await asyncio.to_thread(service._workspace.factories.make, "submit", {"session": name})
+            server.jobs.append({"job_id": "new", "job_name": "by a form", "status": "SUBMITTED"})
+            view: Any = made.view
+            view._make_job_view("new")
+            await until(lambda: len(page.sidebar["jobs"]["rows"]) == 2)
+
+    run(scenario)
+
+
+def test_view_of_kernel_names_session_of_sidebar(root):
+    async def scenario():
+        async with serving(root) as service:
+            page = Page()
+            name = await connect(service, page)
+            await until(lambda: page.sidebar["sessions"])
+            key = page.sidebar["sessions"][0]["key"]
+            managed = service._workspace.manager[name]
+            view = await asyncio.to_thread(make_jobs_view, managed.monitor)
+            assert view.tab == {"kind": "jobs", "args": {}, "session": key}
+            view.close()
+            model = await service.hub.open("jobs", {"session": name})
+            service.hub.follow(page, model.id)
+            assert page.of("state")[0]["state"]["tab"] == {}  # it is in a tab
+            await service.ask(page, "study", {"session": name, "study": "heart"})
+            await until(lambda: page.sidebar["sessions"][0]["study"] == "heart")
+            assert page.sidebar["sessions"][0]["key"] != key
+
+    run(scenario)
+
+
+def test_cell_of_current_session_needs_no_name(root):
+    async def scenario():
+        async with serving(root) as service:
+            page = Page()
+            await connect(service, page)
+            cell = await service.ask(page, "connect_cell", {"session": None, "path": "a.ipynb"})
+            assert "%flare connect ada" in cell["source"]
+
+    run(scenario)
 
 
 # -- what is kept, and what kernels find -----------------------------------------------------------------------
@@ -395,7 +747,9 @@ def test_sessions_are_remembered_and_reopened(root):
             service.connect(page)
             await until(lambda: page.sidebar["kits"])
             assert page.sidebar["sessions"] == []
+            assert page.sidebar["kits"][0]["remembered"]
             await service.ask(page, "forget", {"kit": page.sidebar["kits"][0]["id"]})
+            await until(lambda: not page.sidebar["kits"][0]["remembered"])
 
     run(first)
     file = root.parent / "data" / "sessions.json"

@@ -1,6 +1,6 @@
 /** The whole view against a model as anywidget gives it. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { FakeModel } from "../core/fake-model";
+import { FakeModel, FakePlace } from "../core/fake-model";
 import { fixture } from "./fixtures";
 import jobWidget from "./index";
 
@@ -240,6 +240,23 @@ describe("an ended job", () => {
     expect(el.querySelector(".flw-site-failed")?.textContent).toContain(
       "site-2 failed: unable to create the run folder: No space left on device",
     );
+  });
+});
+
+describe("a job in a tab", () => {
+  it.each([
+    ["running", false],
+    ["completed", true],
+  ] as const)("that is %s: its results can be opened: %s", (name, canOpen) => {
+    const { view_model, label, now } = fixture(name);
+    const model = new FakeModel({ view_model, label, sent_at: now, actions: [ABORT] });
+    const [place, el] = [new FakePlace(), document.createElement("div")];
+    const close = jobWidget().render({ model, el, place });
+    const button = el.querySelector<HTMLElement>(".flw-open-results");
+    expect(button?.hidden).toBe(!canOpen);
+    button?.click();
+    expect(place.opened).toEqual([{ kind: "results", args: { job: fixture(name).view_model["job_id"] } }]);
+    close();
   });
 });
 

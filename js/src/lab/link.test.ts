@@ -9,6 +9,9 @@ import {
   type ViewListener,
 } from "./link";
 import type { RemoteModel } from "./model";
+import { createSidebar } from "./sidebar/view";
+import { readFacts } from "./sidebar/view-model";
+import { statusText } from "./status";
 
 type Message = Record<string, unknown>;
 
@@ -158,7 +161,73 @@ describe("the connection", () => {
     for (const one of [...junk, { op: "sidebar" }, { op: "done", ref: 99 }, { op: "?" }]) latest().say(one);
     expect(link.state).toBe("connected");
   });
+
+  it("survives whatever a server says, and the sidebar too", () => {
+    const { link, latest } = start();
+    latest().welcome();
+    const { element, draw } = createSidebar({ run: vi.fn(), now: () => 0 });
+    link.onFacts(() => {
+      const facts = readFacts(link.facts);
+      statusText(facts, false);
+      draw({ link: link.state, lostAt: null, mayExecute: true, mayWrite: true, facts });
+    });
+    const view = listener();
+    link.open({ kind: "jobs", args: {} }, view.told);
+    const random = randomNumbers(15);
+    for (let i = 0; i < 500; i++) latest().say(makeFrame(random));
+    expect(link.state).toBe("connected");
+    expect(element.querySelector("script, img")).toBeNull();
+    latest().say({ op: "sidebar", seq: 1, set: { sessions: [{ name: "ada", state: "ready" }] } });
+    expect(element.textContent).toContain("ada");
+    expect(view.models.length + view.words.length).toBeGreaterThan(0);
+  });
 });
+
+const OPS = ["opened", "refused", "done", "state", "update", "custom", "gone", "sidebar", "notification", "?"];
+const NAMES = ["ref", "model", "view", "state", "content", "why", "set", "open", "kind", "args", "words", "tone", "id"];
+const FACTS = ["sessions", "kits", "jobs", "sites", "ended", "trouble", "local", "lessons", "read_only"];
+const FIELDS = ["name", "state", "words", "rows", "total", "trouble", "since", "fraction", "round", "rounds", "folder"];
+const VALUES = [
+  null,
+  true,
+  -1,
+  0,
+  1,
+  2,
+  1e308,
+  "",
+  "m",
+  "jobs",
+  "ready",
+  "\u202e\u0000",
+  "<img src=x>",
+  "x".repeat(900),
+];
+
+/** Return a source of numbers from 0 up to a limit, the same in each run (mulberry32). */
+function randomNumbers(seed: number): (limit: number) => number {
+  let state = seed;
+  return (limit) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % limit;
+  };
+}
+
+/** Make a frame of a kind that exists, whose content is anything. */
+function makeFrame(random: (limit: number) => number): unknown {
+  const pick = <T>(items: readonly T[]): T => items[random(items.length)] as T;
+  const make = (names: readonly string[], depth: number): unknown => {
+    const kind = random(depth > 0 ? 4 : 2);
+    if (kind < 2) return pick(VALUES);
+    const items = Array.from({ length: random(4) }, () => make(FIELDS, depth - 1));
+    return kind === 2 ? items : Object.fromEntries(items.map((item) => [pick(names), item]));
+  };
+  const frame = Object.fromEntries(NAMES.filter(() => random(2)).map((name) => [name, make(FIELDS, 2)]));
+  const facts = Object.fromEntries(FACTS.filter(() => random(2)).map((name) => [name, make(FIELDS, 4)]));
+  return { op: pick(OPS), ...frame, ...(random(2) ? { set: facts } : {}) };
+}
 
 describe("a question", () => {
   it("is answered or refused", async () => {
