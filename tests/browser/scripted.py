@@ -83,7 +83,8 @@ class ScriptedSession:
 
     def __init__(self, role: str = "project_admin", name: str = "admin@nvidia.com") -> None:
         self.read_only = False
-        self.kit = SimpleNamespace(username=name, organization="nvidia", role=role)
+        server = {"project_name": "example", "address": "server:8002"}
+        self.kit = SimpleNamespace(username=name, organization="nvidia", role=role, **server)
         self.asked: list[str] = []
         self.answers: dict[str, Any] = {
             "abort_job": "Abort signal has been sent.",

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import math
 from typing import Any
 
+import comm
 import pytest
+from fakes import FakeWatch
+from recording import RecordingComm
 
 from flare_widgets.monitoring.job import reducer, state
 from flare_widgets.monitoring.job.format import describe
@@ -12,6 +17,9 @@ from flare_widgets.monitoring.job.model import Point, Round, SiteTask, Workflow
 from flare_widgets.monitoring.job.reducer import apply_updates
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.monitoring.job.updates import JobMeta, MetricValue, Update
+from flare_widgets.views.core.patches import receive
+from flare_widgets.views.job import metrics
+from flare_widgets.views.job.view import JobView
 from flare_widgets.views.job.view_model import build_view_model
 
 SITES, ROUNDS, WORKFLOW = 40, 30, "controller"
@@ -72,3 +80,67 @@ def test_states_of_sites_are_found_once(job: JobSnapshot, monkeypatch: pytest.Mo
     assert len(found) == 1
     build_view_model(job, 141.0)
     assert len(found) == 2
+
+
+@pytest.fixture
+def view(job: JobSnapshot, monkeypatch: pytest.MonkeyPatch) -> JobView:
+    monkeypatch.setattr(comm, "create_comm", RecordingComm)
+    return JobView(FakeWatch(job))
+
+
+def tell(view: JobView, facts: list[Update]) -> dict[str, Any]:
+    """Have a view learn facts; return the traits that it sends."""
+    view.comm.sent.clear()
+    view._watch.snapshot = apply_updates(view.snapshot, facts)  # type: ignore[misc]
+    view._send_update()
+    (update,) = view.comm.updates
+    return dict(update)
+
+
+def count_in(patch: Any, key: str) -> int:
+    """Return the number of items that a patch adds to lists."""
+    if isinstance(patch, dict):
+        return sum(len(value) if name == key else count_in(value, key) for name, value in patch.items())
+    return sum(count_in(item, key) for item in patch) if isinstance(patch, list) else 0
+
+
+def test_view_sends_the_points_and_rows_that_changed(view: JobView) -> None:
+    tell(view, facts_of(ROUNDS))
+    update = tell(view, facts_of(ROUNDS + 1, sites=3))
+    changes = update["patch"]["changes"]
+    # A point of each site, of the mean and of the range.
+    assert count_in(changes["charts"], "more") == 3 + 2
+    rows = changes["view_model"]["keys"]["matrix"]["keys"]["rows"]
+    assert sorted(rows["keys"]) == ["0", "1", "12"], "site-0, site-1 and site-2, by name"
+    assert len(json.dumps(update)) < 2_500
+    page = view.get_state()
+    tell(view, facts_of(ROUNDS + 1, sites=4))
+    receive(page, view.comm.updates[0])
+    for name, whole in (("charts", view.charts), ("view_model", view.view_model)):
+        assert json.loads(json.dumps(page[name])) == json.loads(json.dumps(whole))
+
+
+def test_series_that_did_not_change_are_not_made_again(view: JobView, monkeypatch: pytest.MonkeyPatch) -> None:
+    tell(view, facts_of(ROUNDS))
+    made = count_calls(monkeypatch, metrics, "_find_outliers")
+    finite = count_calls(monkeypatch, math, "isfinite")
+    before = {line["name"]: line["points"] for line in view.charts[0]["lines"]}
+    tell(view, [MetricValue("accuracy", "site-7", Point(ROUNDS + 1, 0.7), WORKFLOW)])
+    after = {line["name"]: line["points"] for line in view.charts[0]["lines"]}
+    assert [name for name in after if after[name] is not before[name]] == [f"mean of {SITES} sites", "site-7"]
+    assert len(finite) < 3 * ROUNDS, "the points of the other sites were looked at"
+    assert made == []
+
+
+@pytest.mark.parametrize("first", [0, 70_000])
+def test_thinned_points_stay_until_their_number_doubles(first: int) -> None:
+    before, stride = metrics._thin_out(range(first, first + 1000), 300)
+    assert stride == 4
+    assert len(before) <= 300
+    for count in range(1001, 1200):
+        after, stride = metrics._thin_out(range(first, first + count), 300)
+        assert stride == 4
+        assert len(before - after) <= 1, "only the newest one may give way"
+        assert len(after - before) <= 1
+        before = after
+    assert metrics._thin_out(range(first, first + 1201), 300)[1] == 8

@@ -104,6 +104,8 @@ def test_page_that_missed_a_patch_gets_the_whole():
     assert update.keys() == {*JobView.patched, "revision", "patch"}
     assert update["view_model"]["name"] == "hello-numpy"
     assert update["revision"] == view.revision
+    view._handle_msg({"content": {"data": {"method": "request_state"}}})  # as old front ends join
+    assert view.comm.updates[-1].items() >= update.items()
     view.make_static()
     assert view.comm.updates[-1]["view_model"] == json.loads(json.dumps(view.view_model)), "what the notebook keeps"
 

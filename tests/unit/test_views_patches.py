@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,7 +34,7 @@ def test_equal_values_have_no_patch(value: object) -> None:
 
 
 def test_patch_of_a_long_list_has_the_changes_only() -> None:
-    rows = [[f"site-{n}", "s" * 30, None] for n in range(1000)]
+    rows: list[list[Any]] = [[f"site-{n}", "s" * 30, None] for n in range(1000)]
     after = [[*row] for row in rows]
     after[7][1] += "w"
     after[900][2] = "late"

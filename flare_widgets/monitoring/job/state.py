@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from operator import itemgetter
+from itertools import groupby
+from operator import attrgetter, itemgetter
 from statistics import median
 
 from ...api.job_status import JobStatus, has_ended
@@ -509,10 +510,17 @@ class JobState:
     @cached_property
     def columns(self) -> tuple[Column, ...]:
         """The columns of the matrix: rounds and steps of all workflows, in the order of their start."""
+        place = {w.id: index for index, w in enumerate(self.workflows)}
+        numbers = {workflow: {this.number for this in rounds} for workflow, rounds in self._rounds_by_workflow.items()}
+        for workflow, number in self._tasks_by_round:
+            numbers.setdefault(workflow, set()).add(number)
+        if not self._steps and len(numbers.keys() - place.keys()) <= 1:
+            # The usual case, of which there may be thousands: each workflow's rounds are in the order of their numbers.
+            order = sorted(numbers, key=lambda workflow: place.get(workflow, len(place)))
+            return tuple(_round_column(workflow, n) for workflow in order for n in sorted(numbers[workflow]))
         starts = {(r.workflow, r.number): r.started_at for r in self.rounds}
         for key in self._tasks_by_round.keys() - starts.keys():
             starts[key] = min((t.sent_at for t in self._tasks_by_round[key] if t.sent_at is not None), default=None)
-        place = {w.id: index for index, w in enumerate(self.workflows)}
         ranked: list[tuple[tuple[int, float, int, str, int], Column]] = []
         # Rounds are in the order of their numbers, also where the start of one is not known.
         latest_start: dict[str, float] = {}
@@ -532,9 +540,9 @@ class JobState:
     def _tasks_by_round(self) -> dict[tuple[str, int], list[SiteTask]]:
         """The tasks of each round, by its workflow and number."""
         found: dict[tuple[str, int], list[SiteTask]] = {}
-        for task in self.tasks:
-            if task.round is not None:
-                found.setdefault((task.workflow, task.round), []).append(task)
+        for (workflow, number), tasks in groupby(self.tasks, key=attrgetter("workflow", "round")):
+            if number is not None:
+                found.setdefault((workflow, number), []).extend(tasks)
         return found
 
     @cached_property
@@ -611,8 +619,12 @@ class JobState:
         """Return the task that counts in each cell of a column, by the site."""
         if column.round is None:
             return self._tasks_by_step.get(column, {})
-        newest: dict[str, SiteTask] = {}
-        for task in self._tasks_by_round.get((column.workflow, column.round), ()):
+        tasks = self._tasks_by_round.get((column.workflow, column.round), ())
+        newest = {task.site: task for task in tasks}
+        if len(newest) == len(tasks):
+            return newest
+        newest = {}
+        for task in tasks:
             before = newest.get(task.site)
             if before is None or (task.sent_at or 0.0) >= (before.sent_at or 0.0):
                 newest[task.site] = task
@@ -711,7 +723,7 @@ class JobState:
         return known[1]
 
     def _find_site_states(self, now: float) -> dict[str, MatrixCell]:
-        states = {s.name: MatrixCell(s.state) for s in self.sites if s.name != "server" or s.state == "failed"}
+        states = {s.name: _deployment_cell(s.state) for s in self.sites if s.name != "server" or s.state == "failed"}
         if self.status == JobStatus.SUBMITTED:
             return {site: cell for site, cell in states.items() if cell.state != "waiting"}
         failed = {site: cell for site, cell in states.items() if cell.state == "failed"}
@@ -875,6 +887,11 @@ class JobState:
         usual = self._typical_durations.get(task.name)
         late = usual is not None and now - task.sent_at > _late_after(usual)
         return "late" if late else "working"
+
+
+@lru_cache
+def _deployment_cell(state: str) -> MatrixCell:
+    return MatrixCell(state)
 
 
 @lru_cache(maxsize=20_000)

@@ -160,9 +160,13 @@ class LiveView(anywidget.AnyWidget):
             return cast("dict[str, Any]", super().get_state(key, drop_defaults))
 
     def send_state(self, key: Any = None) -> None:
-        """Send traits to the pages, without those that are patched."""
-        names = self.keys if key is None else [key] if isinstance(key, str) else key
-        super().send_state([name for name in names if name not in self.patched and name != "revision"])
+        """Send all traits to the pages, or those that are named, without those that are patched."""
+        if key is not None:
+            names = [key] if isinstance(key, str) else key
+            key = [name for name in names if name not in self.patched and name != "revision"]
+        # In the order of the patches.
+        with self._traits_lock:
+            super().send_state(key)
 
     def show(self) -> None:
         """Show the view in the current cell; in a terminal, print its text."""

@@ -6,6 +6,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
@@ -280,11 +281,13 @@ def _join_letters(row: Mapping[int, str], start: int, column_count: int) -> str:
 
 
 def _build_strip(rows: Iterable[Mapping[int, str]], column_count: int) -> str:
-    found: list[set[str]] = [set() for _ in range(column_count)]
+    ranks = [len(_STRIP_ORDER) - 1] * column_count
     for row in rows:
         for place, state in row.items():
-            found[place].add(state)
-    return "".join(CELL_CODES[min(states, key=_STRIP_RANKS.__getitem__)] if states else " " for states in found)
+            rank = _STRIP_RANKS[state]
+            if rank < ranks[place]:
+                ranks[place] = rank
+    return "".join(_STRIP_ORDER[rank] for rank in ranks)
 
 
 def _summarize(
@@ -333,7 +336,7 @@ def _build_headings(snapshot: JobSnapshot, shown: Sequence[Column], name_width: 
     for column in shown:
         if column.round is not None:
             nth = snapshot.nth_round(column.round, column.workflow)
-            yield MatrixColumn(str(nth), "round ", f"round {nth}")
+            yield _round_heading(nth)
         else:
             name = sanitize(column.task, _MAX_NAME_CHARS)
             number = f" {column.nth + 1}" if column.nth else ""
@@ -345,6 +348,11 @@ def _build_headings(snapshot: JobSnapshot, shown: Sequence[Column], name_width: 
             else:
                 yield MatrixColumn(f"{sanitize(name, name_width)}{number}", "", title)
         before = column
+
+
+@lru_cache(maxsize=10_000)
+def _round_heading(nth: int) -> MatrixColumn:
+    return MatrixColumn(str(nth), "round ", f"round {nth}")
 
 
 def _width(heading: MatrixColumn) -> int:

@@ -45,6 +45,8 @@ _MAX_NAME_CHARS, _MAX_SITE_CHARS, _MAX_LABEL_CHARS = 60, 120, 28  # characters
 _MAX_VALUES_IN_TEXT = 4  # values that are listed in words
 
 _Points = Sequence[tuple[int, float]]
+_Range = tuple[tuple[int, float, float], tuple[int, float]]
+"""A position with the lowest and the highest value, and the position with the mean."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ class _Source:
     best: tuple[int, float] | None = None
     first_x: int | None = None
     note: str = ""
-    band: Sequence[tuple[int, float, float, float]] = ()
+    band: Sequence[_Range] = ()
     is_aligned: bool = True
 
 
@@ -259,23 +261,26 @@ class _Band:
     def __init__(self) -> None:
         self._points: dict[str, tuple[Point, ...]] = {}
         self._values: dict[int, dict[str, float]] = {}
-        self._ranges: dict[int, tuple[float, float, float]] = {}
+        self._ranges: dict[int, _Range] = {}
+        self._offset = 0
 
-    def update(self, all_series: Iterable[Series]) -> Iterator[tuple[int, float, float, float]]:
-        """Take the series of all sites, which are those of before and maybe more; yield each round and its range."""
-        changed: set[int] = set()
+    def update(self, all_series: Iterable[Series], offset: int) -> list[_Range]:
+        """Take the series of all sites, which are those of before and maybe more; return the range in each round."""
+        changed = set(self._values) if offset != self._offset else set()
+        self._offset = offset
         for series in all_series:
             before, after = self._points.get(series.site, ()), series.points
             if before is not after:
                 self._points[series.site] = after
                 changed |= self._replace(series.site, before, after)
         for number in changed:
-            found = self._values[number].values()
+            found, x = self._values[number].values(), number + offset
             if found:
-                self._ranges[number] = min(found), max(found), math.fsum(value / len(found) for value in found)
+                mean = math.fsum(value / len(found) for value in found)
+                self._ranges[number] = (x, min(found), max(found)), (x, mean)
             else:
                 self._ranges.pop(number, None)
-        return ((number, *self._ranges[number]) for number in sorted(self._ranges))
+        return [self._ranges[number] for number in sorted(self._ranges)]
 
     def _replace(self, site: str, before: Sequence[Point], after: Sequence[Point]) -> set[int]:
         """Replace the points of a site; return the rounds in which they differ."""
@@ -291,7 +296,7 @@ class _Band:
 
 
 class _Memory:
-    """What was made of the series of a job: most are the same objects the next time, and need not be made again."""
+    """The lines made of the series of a job: most series are the same objects the next time."""
 
     def __init__(self) -> None:
         self._bands: dict[tuple[str, str], _Band] = {}
@@ -299,12 +304,9 @@ class _Memory:
         self._lines: dict[tuple[str, str], tuple[_Points, _Points]] = {}
         self._outliers: dict[tuple[str, str], tuple[tuple[int, int], list[str]]] = {}
 
-    def band_of(
-        self, metric: tuple[str, str], all_series: Iterable[Series], offset: int
-    ) -> list[tuple[int, float, float, float]]:
+    def band_of(self, metric: tuple[str, str], all_series: Iterable[Series], offset: int) -> list[_Range]:
         """Return the lowest and the highest value and the mean in each round of a metric of a workflow."""
-        ranges = self._bands.setdefault(metric, _Band()).update(all_series)
-        return [(number + offset, *values) for number, *values in ranges]  # type: ignore[misc]
+        return self._bands.setdefault(metric, _Band()).update(all_series, offset)
 
     def outliers_of(self, metric: tuple[str, str], sites: Sequence[str], series: Mapping[str, Series]) -> list[str]:
         """Return the outliers of a metric as of the beginning of its newest round, lest lines come and go."""
@@ -331,7 +333,7 @@ class _Memory:
         """Return the points of a line whose values are finite."""
         known = self._lines.get((metric, site))
         if known is None or known[0] is not points:
-            known = self._lines[metric, site] = points, tuple((x, value) for x, value in points if math.isfinite(value))
+            known = self._lines[metric, site] = points, tuple(point for point in points if math.isfinite(point[1]))
         return known[1]  # type: ignore[return-value]
 
 
@@ -444,7 +446,7 @@ def _build_metric(source: _Source, memory: _Memory, max_points: int, has_optiona
     lines = {site: source.points_by_site[site] for site in sites}
     if source.is_aligned:
         # The same positions are kept of each.
-        positions = {x for points in lines.values() for x, _ in points} | {x for x, *_ in source.band}
+        positions = {x for points in lines.values() for x, _ in points} | {x for _, (x, _) in source.band}
         kept, stride = _thin_out(sorted(positions), max_points)
         kept |= {source.best[0]} if source.best is not None else set()
         by_site = dict.fromkeys(lines, kept)
@@ -453,7 +455,7 @@ def _build_metric(source: _Source, memory: _Memory, max_points: int, has_optiona
         stride = max(stride for _, stride in thinned.values())
         kept, by_site = set(), {site: kept for site, (kept, _) in thinned.items()}
     drawn = {
-        site: points if stride == 1 else tuple((x, y) for x, y in points if x in by_site[site])
+        site: points if stride == 1 else tuple(point for point in points if point[0] in by_site[site])
         for site, points in lines.items()
     }
     named = [site for site in drawn if site]
@@ -465,14 +467,14 @@ def _build_metric(source: _Source, memory: _Memory, max_points: int, has_optiona
         finite = memory.finite(source.name, site, points)
         built.append(MetricLine(line_name, labels[line_name], finite, not site, site in optional))
     if has_band:
-        mean = tuple((x, mean) for x, _, _, mean in source.band if x in kept)
+        mean = tuple(mean for _, mean in source.band if mean[0] in kept)
         name = f"mean of {source.site_count} sites"
         built.insert(bool("" in drawn), MetricLine(name, name, mean, "" not in drawn))
     return Metric(
         source.name,
         _describe_values(source),
         tuple(built),
-        tuple((x, low, high) for x, low, high, _ in source.band if x in kept),
+        tuple(ends for ends, _ in source.band if ends[0] in kept),
         f"range of {source.site_count} sites" if has_band else "",
         source.hidden_count if has_optional or has_band else source.site_count - len(named),
         source.best,

@@ -1,6 +1,7 @@
 /** Patches of JSON values, and the traits of a model that they keep up to date. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import written from "../../fixtures/patches.json";
+import { RemoteModel } from "../lab/model";
 import { FakeModel } from "./fake-model";
 import { applyPatch, followPatches } from "./patches";
 
@@ -61,6 +62,19 @@ describe("the traits of a model", () => {
     expect(model.get("revision")).toBe(6);
     expect(drawn).toHaveBeenCalledTimes(2);
     expect(model.sent).toEqual([]);
+  });
+
+  it("follow in a tab of JupyterLab, and begin anew when the connection is back", () => {
+    const post = vi.fn();
+    const model = new RemoteModel("1", "job", post);
+    model.receive({ job: { name: "a", round: 4 }, revision: 4, patch: count(4) });
+    followPatches(model);
+    model.receive({ patch: count(5) });
+    expect(model.get("job")).toEqual({ name: "a", round: 5 });
+    model.receive({ job: { name: "a", round: 9 }, revision: 9, patch: count(9) });
+    model.receive({ patch: count(10) });
+    expect(model.get("job")).toEqual({ name: "a", round: 10 });
+    expect(post).not.toHaveBeenCalled();
   });
 
   it("take no patch twice", () => {
