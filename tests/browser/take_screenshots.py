@@ -213,7 +213,7 @@ def test_sweep_goes_on_after_restart(notebook: NotebookPage, pictures: Path | No
     expect(table.locator("tbody tr", has_text="FINISHED:COMPLETED").first).to_be_visible(timeout=PATIENCE)
     notebook.screenshot(output(notebook, 1), pictures and pictures / "sweep-before.png")
     notebook.command("notebook:restart-kernel", wait=False)
-    notebook.page.locator(".jp-Dialog").get_by_role("button", name="Restart").click()
+    notebook.page.locator(".jp-Dialog button.jp-mod-accept").click()
     notebook.wait_until_ready()
     notebook.run(0)
     notebook.run(1)
