@@ -94,7 +94,8 @@ class JobId(str):
         session = self._managed.session
         name = str(session.get_job_meta(str(self)).get("name") or "")
         folder, _ = fetch_result(session, str(self), name, self._results_folder)
-        result = ResultView(folder, fetch=make_fetch(session, str(self), name, self._results_folder))
+        fetch = make_fetch(session, str(self), name, self._results_folder)
+        result = ResultView(folder, fetch=fetch, session=session)
         result.show_live = result.show if is_interactive() else None
         return result
 

@@ -67,7 +67,7 @@ MAY = {
         "config", "options", "local_files",
     },
     "lab": {
-        "views", "manager", "monitoring", "api", "kit", "errors", "formatting", "federation", "config",
+        "views", "manager", "monitoring", "results", "api", "kit", "errors", "formatting", "federation", "config",
     },
     "__main__": {"cli"},
 }

@@ -24,7 +24,6 @@ from flare_widgets.views.results.view import LiveResultView, ResultView
 from flare_widgets.views.results.view_model import (
     build_file_tree,
     build_histograms,
-    build_model_rows,
     build_statistics_by_site,
     read_outputs,
 )
@@ -62,7 +61,8 @@ def test_text_form_names_what_to_call(result: Result) -> None:
 
 def test_path_in_line_is_relative_to_working_folder(result: Result, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(result.path)
-    (line,) = [row.load_line for row in build_model_rows(result.models, result.path) if row.name == "models/server.npy"]
+    rows = LiveResultView(result).contents["models"]
+    (line,) = [row["load_line"] for row in rows if row["name"] == "models/server.npy"]
     assert line == "numpy.load('workspace/models/server.npy')"
 
 

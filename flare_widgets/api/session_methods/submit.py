@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ... import hooks
 from ...errors import (
     FlareError,
     InternalError,
@@ -102,6 +103,7 @@ class SubmitMethods(SessionCore):
                 e.add_context(next_step=missing_package_hint(e, folder))
                 raise
         self._keep_config(job_id, transfer.job_folder.read_server_config(folder))
+        hooks.note_submission()
         return job_id
 
 

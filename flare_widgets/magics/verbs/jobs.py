@@ -289,7 +289,7 @@ def compare(state: MagicsState, jobs: list[str], baseline: str | None) -> Compar
         raise UsageError(f"%flare compare: pass two different jobs or more, got {len(ids)}")
     watches = [managed.monitor.watch(job_id) for job_id in ids]
     run_with_progress("fetching the metrics of the ended jobs", wait_for_results, watches)
-    view = CompareView(watches, first)
+    view = CompareView(watches, first, session=managed.session)
     return view if state.config.views else CompareText(view)
 
 

@@ -20,6 +20,7 @@ from ..core import svg_chart
 from ..core.html import fit_to_notebook, scoped_style, template_environment
 from ..core.live_view import LiveView
 from ..core.pretty import PrettyText
+from ..core.tab import describe_tab
 from ..job.metrics import Metric
 from ..job.view import JobSource
 from .charts import build_metrics, build_parallel, draw_parallel
@@ -27,6 +28,8 @@ from .view_model import Cell, Column, Comparison, build_columns, compare_snapsho
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from ...api.session import Session
 
 _MAX_STATIC_ROWS, _MAX_STATIC_LINES, _MAX_STATIC_POINTS = 60, 9, 150
 _LOG_RATIO = 50.0  # of the largest to the smallest value, from which on a static chart is logarithmic
@@ -44,6 +47,8 @@ class CompareView(LiveView):
         The watches of the jobs; two at least.
     baseline
         The id of the job with which the values of the others are compared; the reader can choose another one.
+    session
+        The session of the jobs: with it, the reader may open the comparison in a tab of JupyterLab.
 
     Attributes
     ----------
@@ -82,7 +87,9 @@ class CompareView(LiveView):
     shared = traitlets.Unicode().tag(sync=True)
     has_ended = traitlets.Bool().tag(sync=True)
 
-    def __init__(self, watches: Sequence[JobSource], baseline: str | None = None) -> None:
+    def __init__(
+        self, watches: Sequence[JobSource], baseline: str | None = None, *, session: Session | None = None
+    ) -> None:
         if len(watches) < 2:
             raise InvalidArgumentError(f"pass two jobs or more to compare, not {len(watches)}")
         self._watches = tuple(watches)
@@ -91,7 +98,7 @@ class CompareView(LiveView):
             raise InvalidArgumentError(f"the baseline {baseline!r} is none of the jobs that are compared")
         self._baseline = None if baseline is None else ids.index(baseline)
         self._unsubscribe: list[Callable[[], None]] = []
-        super().__init__()
+        super().__init__(tab=describe_tab(session, "compare", jobs=ids))
         self._unsubscribe = [watch.subscribe(lambda _: self._request_update()) for watch in watches]
         self._update_or_finish()
 
@@ -217,7 +224,8 @@ def compare(monitor: Monitor, job_ids: Sequence[str], baseline: str | None = Non
     asked = list(dict.fromkeys(job_ids))
     if len(asked) < 2:
         raise InvalidArgumentError(f"pass two different jobs or more to compare, not {len(asked)}")
-    return CompareView([monitor.watch(job_id) for job_id in asked], baseline)
+    watches = [monitor.watch(job_id) for job_id in asked]
+    return CompareView(watches, baseline, session=monitor.session)
 
 
 def comparison_text(comparison: Comparison, baseline: int | None = None) -> str:

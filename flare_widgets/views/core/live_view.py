@@ -76,6 +76,8 @@ class LiveView(anywidget.AnyWidget):
         This machine's clock when the state was sent, for a browser whose clock differs.
     static_id : str
         The id by which a front end marks the view as drawn, see :mod:`.static_form`.
+    tab : dict
+        Which tab of JupyterLab shows the same: see :func:`.describe_tab`.
     patched : tuple of str
         The names of traits that may be large: only what changes in them is sent, see :mod:`.patches`. A class
         attribute.
@@ -92,6 +94,7 @@ class LiveView(anywidget.AnyWidget):
 
     sent_at = traitlets.Float().tag(sync=True)
     static_id = traitlets.Unicode().tag(sync=True)
+    tab = traitlets.Dict().tag(sync=True)
     revision = traitlets.Int().tag(sync=True)
     patch = traitlets.Dict().tag(sync=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,7 +13,6 @@ from markupsafe import Markup
 
 from ...bounds import has_too_many_values
 from ...formatting.text import format_size, sanitize, sanitize_lines
-from ...local_files import get_working_folder
 from ...monitoring.job.model import Results
 from ...monitoring.results.files import RUN_FOLDER, ResultFile
 from ...monitoring.results.statistics import GLOBAL, Histogram, Statistics
@@ -169,32 +168,31 @@ class FolderNode:
     files: tuple[FileNode, ...]
 
 
-def build_model_rows(models: Iterable[Model], folder: Path) -> tuple[ModelRow, ...]:
-    """Return the models of a result; in the lines that load them, paths are relative to the working folder if below it.
+def build_model_rows(models: Iterable[Model], shorten: Callable[[Path], str]) -> tuple[ModelRow, ...]:
+    """Return the models of a result.
 
     Parameters
     ----------
     models
         The models.
-    folder
-        The working folder.
+    shorten
+        Returns a path as it is in the lines that load a model.
     """
-    return tuple(_build_model_row(model, folder) for model in models)
+    return tuple(_build_model_row(model, shorten) for model in models)
 
 
-def _build_model_row(model: Model, folder: Path) -> ModelRow:
+def _build_model_row(model: Model, shorten: Callable[[Path], str]) -> ModelRow:
     of_round = "" if model.round is None else f"round {model.round}"
     best = "best" if model.is_best else ""
     facts = [" of ".join(filter(None, [best, of_round])), model.format, format_size(model.size)]
     content = [str(info) for info in model.arrays[:4]]
     if len(model.arrays) > len(content):
         content.append(f"and {len(model.arrays) - len(content)} more arrays")
-    path = model.path.relative_to(folder) if model.path.is_relative_to(folder) else model.path
     return ModelRow(
         model.name,
         ", ".join(filter(None, facts)),
         "; ".join([*content, *filter(None, [model.details, "still on the server" if model.fetch is not None else ""])]),
-        "" if model.fetch is not None else sanitize(model.load_line_for(path), 1000),
+        "" if model.fetch is not None else sanitize(model.load_line_for(Path(shorten(model.path))), 1000),
         "loading it runs code that its author chose" if model.is_unsafe else "",
         action_name(model.name) if model.fetch is not None else "",
     )
@@ -214,14 +212,22 @@ def action_name(name: str) -> str:
     return f"fetch {name}"
 
 
-def result_to_json(result: Result) -> dict[str, Any]:
-    """Return a result on this machine as a live view gets it, but for its metrics and tables."""
+def result_to_json(result: Result, shorten: Callable[[Path], str]) -> dict[str, Any]:
+    """Return a result on this machine as a live view gets it, but for its metrics and tables.
+
+    Parameters
+    ----------
+    result
+        The result.
+    shorten
+        Returns a path as it is shown.
+    """
     histograms, more_features = build_histograms(result.statistics.histograms)
     return {
         "arguments": [f"{name} = {value}" for name, value in result.config.arguments.items()],
         "reason": sanitize(result.reason, 500),
         "notes": [sanitize(note, 500) for note in result.notes] if not result.models else [],
-        "models": [asdict(row) for row in build_model_rows(result.models, get_working_folder())],
+        "models": [asdict(row) for row in build_model_rows(result.models, shorten)],
         "histograms": [feature.to_json() for feature in histograms],
         "more_features": more_features,
         "tree": asdict(build_file_tree(result.files, result.missing, dict(read_outputs(result.outputs)))),

@@ -17,6 +17,7 @@ from ...monitoring.system.snapshot import SystemReport, SystemSnapshot, apply_sy
 from ...monitoring.system.watch import SystemWatch
 from ..core.live_view import LiveView
 from ..core.pretty import LiveOnDisplay
+from ..core.tab import describe_tab
 from ..core.visibility import VisibilityTracker
 from .actions import SystemActions
 from .html import system_html
@@ -121,7 +122,7 @@ class SystemView(LiveView):
         self._resumed_at = 0.0
         self._visibility = VisibilityTracker(self._on_visibility_change)
         self._unsubscribe: Callable[[], None] = lambda: None
-        super().__init__()
+        super().__init__(tab=describe_tab(session, "system"))
         # Last, since the listener is called at once, in another thread.
         self._unsubscribe = watch.subscribe(lambda _: self._request_update())
         if self._is_static:
