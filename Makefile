@@ -57,7 +57,7 @@ newest-server: $(READY)
 docs: $(READY)  ## build the documentation site into out/site; a warning is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-screenshots: browser $(READY)  ## take the pictures of the views in docs/screenshots, from a real run: 4 minutes
+screenshots: browser $(READY)  ## take the pictures of the views in docs/screenshots, from real runs: 7 minutes
 	$(BIN)/pytest tests/browser/take_screenshots.py -q
 
 unit: $(READY)  ## run only the tests that need neither a federation nor a browser: a minute

@@ -377,7 +377,8 @@ def _describe_best(job: SweepJob, *, is_best: bool) -> str:
     if job.best is None:
         return ""
     _, value, number = job.best
-    return f"{value:.6g} (round {number}){', best' if is_best else ''}"
+    # All with as many digits, so that they can be compared at a glance.
+    return f"{f'{value:#.4g}'.rstrip('.')} (round {number}){', best' if is_best else ''}"
 
 
 def sweep(monitor: Monitor | Session, job: SweptJob, parameters: Grid, *, name: str = "", at_once: int = 2) -> Sweep:

@@ -30,7 +30,7 @@ WIDE: ViewportSize = {"width": 1280, "height": 1500}
 NARROW: ViewportSize = {"width": 480, "height": 1900}
 LAB: ViewportSize = {"width": 1400, "height": 700}
 SIDEBAR: ViewportSize = {"width": 900, "height": 480}
-MOST_BYTES = 150_000
+MOST_BYTES = 200_000
 REST_OF_ID = "5f0e-4c7e-9f61-0d3c5f2f8a1"
 ENDED = (
     ("readmission", "FINISHED:COMPLETED"),
@@ -201,7 +201,7 @@ SWEPT = {f"readmission rate={rate} batch={batch}" for rate in ("0.02", "0.1", "0
 
 @pytest.mark.timeout(900)
 def test_sweep_goes_on_after_restart(notebook: NotebookPage, pictures: Path | None) -> None:
-    """No job is lost or doubled; the table, the comparison and a result are in the pictures."""
+    """No job is lost or doubled; the comparison and a result are in the pictures."""
     notebook.page.set_default_timeout(PATIENCE)
     notebook.page.set_viewport_size(WIDE)
     notebook.create(*SWEEP)
@@ -213,7 +213,7 @@ def test_sweep_goes_on_after_restart(notebook: NotebookPage, pictures: Path | No
     expect(table.locator("tbody tr", has_text="FINISHED:COMPLETED").first).to_be_visible(timeout=PATIENCE)
     notebook.screenshot(output(notebook, 1), pictures and pictures / "sweep-before.png")
     notebook.command("notebook:restart-kernel", wait=False)
-    notebook.page.locator(".jp-Dialog").get_by_role("button", name="Restart").click()
+    notebook.page.locator(".jp-Dialog button.jp-mod-accept").click()
     notebook.wait_until_ready()
     notebook.run(0)
     notebook.run(1)
@@ -225,20 +225,21 @@ def test_sweep_goes_on_after_restart(notebook: NotebookPage, pictures: Path | No
     )
     for index in (2, 3):
         notebook.run(index)
+    # The charts are in the picture of the comparison of two jobs.
+    output(notebook, 2).locator(".flw-compare.flw-live").get_by_role("button", name="Metrics", exact=True).click()
     shown = {
-        "sweep": (table, None),
-        "compare-sweep": (output(notebook, 2).locator(".flw-compare.flw-live"), "svg, canvas"),
+        "compare-sweep": (output(notebook, 2).locator(".flw-compare.flw-live"), ".flw-parallel-plot svg"),
         "results": (output(notebook, 3).locator(".flw-results.flw-live"), ".flw-metric"),
     }
     for theme, suffix in THEMES.items():
         notebook.theme(theme)
         for name, (view, sign) in shown.items():
-            if sign:
-                expect(view.locator(sign).first).to_be_visible()
+            expect(view.locator(sign).first).to_be_visible()
             view.scroll_into_view_if_needed()
             notebook.page.mouse.move(2, 2)
             notebook.screenshot(view, DOCS / f"{name}{suffix}.png")
     notebook.theme("JupyterLab Light")
+    notebook.screenshot(table, pictures and pictures / "sweep.png")
     if pictures:
         notebook.page.set_viewport_size({"width": 700, "height": 1900})
         for name, (view, _) in shown.items():

@@ -175,7 +175,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InteractiveShell
         ("export baseline --tensorboard kits/ada@example.org/startup/client.crt", "cannot be written"),
         ("sweep nothing --arg rate=1", "does not exist"),
         ("sweep nothing", "pass the values to try"),
-        ("sweep number --arg rate=1", "does not exist"),
+        ("sweep number --arg rate=1", "the variable number is of type int; pass a job folder"),
         ("sweep make --arg speed=1", "the sweep passes speed"),
         ("sweep nobody_makes --arg rate=1", "must return a recipe or a job folder, got NoneType"),
     ],
@@ -218,17 +218,17 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, Any]]:
 
 
 def test_sweep_takes_recipe_or_function_in_variable(state: FakeState, started: list[tuple[Any, Any]]) -> None:
-    recipe, text = SimpleNamespace(export=lambda folder: None), "no job"
+    recipe, path = SimpleNamespace(export=lambda folder: None), Path("jobs", "first")
 
     def make(rate: float, fast: bool) -> Any: ...
 
-    state.variables |= {"recipe": recipe, "make": make, "text": text}
-    for job in ("recipe", "make", "text", "jobs/hello"):
+    state.variables |= {"recipe": recipe, "make": make, "path": path}
+    for job in ("recipe", "make", "path", "jobs/hello"):
         run(state, "sweep", job, "--arg", "rate=0.1,1", "--arg", "fast=true,no")
     as_texts = {"rate": ["0.1", "1"], "fast": ["true", "no"]}
     # A script gets text in any case; a function gets numbers, true and false.
     as_values = {"rate": [0.1, 1], "fast": [True, "no"]}
-    assert started == [(recipe, as_texts), (make, as_values), ("text", as_texts), ("jobs/hello", as_texts)]
+    assert started == [(recipe, as_texts), (make, as_values), ("jobs/first", as_texts), ("jobs/hello", as_texts)]
 
 
 def test_folder_goes_before_variable(

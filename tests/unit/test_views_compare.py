@@ -24,7 +24,13 @@ from flare_widgets.monitoring.job.model import (
     Workflow,
 )
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
-from flare_widgets.views.compare.charts import MAX_PLAIN_JOBS, Parallel, build_metrics, build_parallel
+from flare_widgets.views.compare.charts import (
+    MAX_PLAIN_JOBS,
+    Parallel,
+    build_metrics,
+    build_parallel,
+    drop_common_start,
+)
 from flare_widgets.views.compare.view import CompareText, CompareView, compare, comparison_html, comparison_text
 from flare_widgets.views.compare.view_model import build_columns, compare_snapshots
 from flare_widgets.views.core.html import MAX_FORM_BYTES
@@ -400,3 +406,17 @@ def test_jobs_are_watched_once_each(recorded):
     with pytest.raises(ValueError, match="different jobs"):
         compare(FakeMonitor(), ["a", "a"])
     assert watched == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (["a rate=1 batch=2", "a rate=1 batch=3"], ["batch=2", "batch=3"]),
+        (["first", "second"], ["first", "second"]),
+        (["a b", "a b"], ["b", "b"]),
+        (["a", "a b"], ["a", "a b"]),
+        (["a b"], ["a b"]),
+    ],
+)
+def test_legend_leaves_out_what_all_begin_with(labels: list[str], told: list[str]) -> None:
+    assert drop_common_start(labels) == told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -20,7 +21,7 @@ from ..sweep_display import start_sweep
 @verb(
     option(
         "job", metavar="JOB", completes="folders",
-        help="the job folder; or the name of a variable: a recipe, or a function of the arguments that makes one",
+        help="the job folder; or a variable with it, with a recipe, or with a function that makes one of the arguments",
     ),
     option(
         "--arg", action="append", type=parse_values, default=None, metavar="NAME=VALUES",
@@ -63,7 +64,15 @@ def sweep(
 
 
 def _find_job(state: MagicsState, job: str) -> SweptJob:
-    """Return the recipe or the function in the variable of this name; without one the name, as that of a folder."""
-    found = state.variables.get(job)
-    is_job = is_recipe(found) or callable(found)
-    return found if is_job and not expand_path(job).is_dir() else job
+    """Return what is in the variable of this name, if it is a job; without one the name, as that of a folder."""
+    if job not in state.variables or expand_path(job).is_dir():
+        return job
+    found = state.variables[job]
+    if isinstance(found, (str, Path)):
+        return str(found)
+    if is_recipe(found) or callable(found):
+        return found
+    raise UsageError(
+        f"%flare sweep: the variable {job} is of type {type(found).__name__}; pass a job folder, a recipe, or a "
+        "function that takes the arguments and returns a recipe"
+    )

@@ -36,8 +36,9 @@ def build_metrics(comparison: Comparison, baseline: int | None = None) -> list[M
 def _build_metric(comparison: Comparison, metric: str, plain: set[int], baseline: int | None) -> Metric:
     jobs = comparison.jobs
     found = [job.lines.get(metric) for job in jobs]
+    labels = drop_common_start([job.label for job in jobs])
     lines = tuple(
-        MetricLine(job.label, job.label, line.points if line else (), number == baseline, number not in plain)
+        MetricLine(job.label, labels[number], line.points if line else (), number == baseline, number not in plain)
         for number, (job, line) in enumerate(zip(jobs, found, strict=True))
     )
     best = comparison.best(metric)
@@ -58,6 +59,18 @@ def _build_metric(comparison: Comparison, metric: str, plain: set[int], baseline
         first_x=1,
         note=note,
     )
+
+
+def drop_common_start(labels: Sequence[str]) -> list[str]:
+    """Return labels without the words with which all begin, for a legend that cuts off their ends.
+
+    The jobs of a sweep begin with its name; what tells them apart comes after it.
+    """
+    words = [label.split(" ") for label in labels]
+    common = 0
+    while len(words) > 1 and all(len(each) > common + 1 and each[common] == words[0][common] for each in words):
+        common += 1
+    return [" ".join(each[common:]) for each in words]
 
 
 def _build_band(lines: Sequence[Sequence[tuple[int, float]]], stride: int) -> tuple[tuple[int, float, float], ...]:
