@@ -124,7 +124,7 @@ function readSession(raw: Readonly<Record<string, unknown>>): SessionFacts {
   return {
     name: field("name"),
     user: field("user"),
-    role: field("role"),
+    role: field("role").replaceAll("_", " "),
     org: field("org"),
     project: field("project"),
     study: field("study"),
@@ -143,7 +143,7 @@ function readKit(raw: Readonly<Record<string, unknown>>): KitFacts {
     id: asNumber(raw["id"]) ?? field("id"),
     name: field("name"),
     user: field("user"),
-    role: field("role"),
+    role: field("role").replaceAll("_", " "),
     org: field("org"),
     folder: asText(raw["folder"], MAX_SENTENCE_CHARS),
     isUsable: asBoolean(raw["usable"]),
