@@ -7,6 +7,7 @@ The FLARE API is in :mod:`flare_widgets.api`, under the names ``nvflare.fuel.fla
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 from . import hooks
@@ -86,6 +87,10 @@ hooks.watch_job = lambda *args: _import_from("monitoring.console", "watch_job")(
 hooks.read_snapshot = lambda *args: _import_from("monitoring.console", "read_snapshot")(*args)
 hooks.open_result = lambda *args, **kwargs: _import_from("results.opening", "open_result")(*args, **kwargs)
 hooks.write_report = lambda *args: _import_from("views.report", "write_report")(*args)
+# Only a kernel that a Jupyter server has started has something to tell it.
+hooks.note_submission = lambda: (
+    _import_from("manager.shared_session", "note_submission")() if "JPY_PARENT_PID" in os.environ else None
+)
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

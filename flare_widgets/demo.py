@@ -22,6 +22,7 @@ from nbconvert.exporters import HTMLExporter
 from .api.job_status import JobStatus
 from .formatting.text import format_duration, strip_colours
 from .monitoring.console import LiveLine
+from .views.core import patches
 from .views.job.view import JobReport
 
 _EMPTY_SCRIPT = re.compile(r'<script src="">\s*</script>')
@@ -114,7 +115,7 @@ class _JobViewPrinter:
     def __call__(self, comm_id: str, state: Mapping[str, Any]) -> None:
         """Process the changed traits of a :class:`.JobView`."""
         traits = self._traits_by_view.setdefault(comm_id, {})
-        traits.update(state)
+        patches.receive(traits, state)
         report = JobReport.from_traits(traits)
         if report is None or self._is_finished:
             return  # no job view, or another view of the same job

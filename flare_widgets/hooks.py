@@ -24,5 +24,8 @@ open_result: Callable[..., Any]
 write_report: Callable[..., Any]
 """The function :func:`flare_widgets.views.report.write_report`."""
 
+note_submission: Callable[[], None]
+"""The function :func:`flare_widgets.manager.shared_session.note_submission`."""
+
 get_notebook_host: Callable[[], Any] | None = None
 """Returns the :class:`.NotebookHost` of ``%flare``; None while it is not loaded."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import sys
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +14,8 @@ from ..api import Session, connect
 from ..api.saved_results import RESULTS_FOLDER, save_result
 from ..errors import InvalidArgumentError, JobTimeout, SessionClosed
 from ..local_files import scratch_folder
-from .components import add_live_metrics
 from .errors import AuthoringNotInstalled
+from .recipes import export_recipe
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -142,12 +140,8 @@ class NotebookEnv:
         session, host = self._get_session(), _find_host()
 
         def write(parent: Path) -> Path:
-            job.export_job(str(parent))
-            if self._has_live_metrics:
-                add_live_metrics(parent / job.name, only_beside_code=True)
-            return parent / job.name
+            return export_recipe(job, parent, has_live_metrics=self._has_live_metrics)
 
-        _warn_of_missing_scripts(job)
         job_id = (_submit_quietly if host is None else host.submit_job)(session, write)
         self._last_session = session
         if self._should_show and host is not None:
@@ -228,15 +222,3 @@ def _register_exec_env(env_class: type) -> None:
     from nvflare.recipe.spec import ExecEnv
 
     ExecEnv.register(env_class)
-
-
-def _warn_of_missing_scripts(job: object) -> None:
-    """Warn as FLARE's own environments do; a script that is missing here is assumed to be at the sites."""
-    with contextlib.suppress(ImportError):  # before 2.7.2
-        from nvflare.recipe.utils import collect_non_local_scripts
-
-        for script in collect_non_local_scripts(job):
-            warnings.warn(
-                f"{script!r} is not in the working folder, so it is not part of the job: every site must have it",
-                stacklevel=5,
-            )

@@ -7,7 +7,10 @@ reader: the zone holds for the process.
 from __future__ import annotations
 
 from datetime import datetime, tzinfo
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 _MAX_NAME_CHARS = 64
 _IMPOSSIBLE = "an impossible time"
@@ -31,6 +34,8 @@ def set_reader_zone(name: object) -> None:
     global _zone
     if not isinstance(name, str) or not 0 < len(name) <= _MAX_NAME_CHARS:
         return
+    from zoneinfo import ZoneInfo  # not at the top: it takes a megabyte, and nothing but a browser tells a zone
+
     try:
         _zone = ZoneInfo(name)
     except (ValueError, OSError, KeyError):  # no such zone, no zone's name, or a machine without time zones

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
+from ..api.job_status import has_ended
 from ..formatting.text import sanitize
 from ..manager import ManagedSession, SessionManager
+from ..results import Result
+from ..results.opening import fetch_result, make_fetch
 from ..views.display import make_comparison, make_job_view, make_jobs_view, make_system_view
+from ..views.results.view import LiveResultView
 from ..views.submit.view import SubmitForm
 from .hub import Made, Refused
 from .paths import PathGuard
@@ -30,16 +35,26 @@ class Factories:
         The paths that a page may name.
     results_folder
         The folder for downloads; None for the default.
+    on_submission
+        Called, in a thread, when a form has submitted a job.
     """
 
-    def __init__(self, manager: SessionManager, guard: PathGuard, results_folder: str | None = None) -> None:
+    def __init__(
+        self,
+        manager: SessionManager,
+        guard: PathGuard,
+        results_folder: str | None = None,
+        on_submission: Callable[[], None] = lambda: None,
+    ) -> None:
         self._manager = manager
         self._guard = guard
         self._results_folder = results_folder
+        self._on_submission = on_submission
         self._makers: dict[str, Callable[[ManagedSession, Mapping[str, Any]], Made]] = {
             "compare": self._make_compare,
             "job": self._make_job,
             "jobs": self._make_jobs,
+            "results": self._make_results,
             "submit": self._make_submit,
             "system": self._make_system,
         }
@@ -100,7 +115,31 @@ class Factories:
             raise Refused("The files of this Jupyter server are not on its disk.")
         asked = args.get("folder")
         folder = self._guard.root if asked is None else self._guard.resolve_folder(asked)
-        return Made(SubmitForm(managed.session, folder, within=self._guard.root), owner=managed)
+
+        def note(_: str) -> None:
+            self._on_submission()
+
+        return Made(SubmitForm(managed.session, folder, note, within=self._guard.root), owner=managed)
+
+    def _make_results(self, managed: ManagedSession, args: Mapping[str, Any]) -> Made:
+        """Make the view of a job's result, whose small files are downloaded; the others when somebody asks for them."""
+        job_id, session = managed.session.job(_job_id(args.get("job"))).id, managed.session
+        meta = session.get_job_meta(job_id)
+        if not has_ended(str(meta.get("status"))):
+            raise Refused("This job has not ended: its results are there when it has.")
+        name, parent = str(meta.get("name") or ""), self._find_results_folder()
+        folder, _ = fetch_result(session, job_id, name, parent, max_whole_bytes=0)
+        result = Result(folder, fetch=make_fetch(session, job_id, name, parent))
+        view = LiveResultView(result, shorten=self._guard.shorten, folder=self._guard.relative(folder))
+        return Made(view, owner=managed)
+
+    def _find_results_folder(self) -> str:
+        """Return the folder for downloads: only a setting, not a link, may lead out of the root folder."""
+        if self._results_folder is None:
+            raise Refused("The files of this Jupyter server are not on its disk.")
+        if relative := self._guard.relative(Path(self._results_folder)):
+            self._guard.resolve(relative)
+        return self._results_folder
 
 
 def _job_id(value: object) -> str:

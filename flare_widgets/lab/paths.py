@@ -63,6 +63,14 @@ class PathGuard:
             raise Refused(f"There is no folder {sanitize(str(path), 200)}.")
         return found
 
+    def relative(self, path: Path) -> str:
+        """Return a path as Jupyter's contents have it; empty if it is not in the root folder."""
+        absolute = Path(os.path.abspath(path))  # noqa: PTH100 - links stay
+        for root in self._roots:
+            if absolute.is_relative_to(root):
+                return absolute.relative_to(root).as_posix()
+        return ""
+
     def shorten(self, path: Path) -> str:
         """Return a path as a page may see it: relative to the root folder or to the home, else its name only."""
         absolute = os.path.abspath(path)  # noqa: PTH100 - links stay

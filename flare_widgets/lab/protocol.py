@@ -42,6 +42,9 @@ _ASK_RIGHTS: dict[str, Right] = {
     "use": "execute",
 }
 
+_OPEN_RIGHTS: dict[str, Right] = {"results": "write"}
+"""The rights for views that do more than look: a result is downloaded."""
+
 QUIET_ASKS = frozenset({"visible", "notifications", "refresh", "connect_cell"})
 """Requests of pages without an effect on FLARE: they are not logged."""
 
@@ -129,6 +132,8 @@ def required_right(frame: Frame) -> Right:
     match frame:
         case Ask(do=do):
             return _ASK_RIGHTS.get(do, "execute")
+        case Open(kind=view):
+            return _OPEN_RIGHTS.get(view, "read")
         case Send(content=content):
             kind = content.get("kind")
             return "read" if isinstance(kind, str) and kind in _LOOKING else "write"

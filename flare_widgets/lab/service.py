@@ -19,7 +19,7 @@ from traitlets.config import Config
 from ..config import FlareWidgets
 from ..errors import FlareError
 from ..formatting.text import sanitize
-from ..manager.shared_session import shared_session_file, write_shared_session
+from ..manager.shared_session import read_news_time, shared_session_file, write_shared_session
 from ..views.core.live_view import hosted_by
 from .hub import Hub, Made, Page, Refused
 from .notifications import EndedJob, make_notices
@@ -32,6 +32,7 @@ from .workspace import Workspace
 
 log = logging.getLogger("flare_widgets.lab")
 
+_NEWS_INTERVAL_S = 0.5  # seconds between two looks for submissions of kernels
 _IDLE_AFTER_S = 60.0  # seconds without an observer after which FLARE is not asked for the sidebar any more
 
 
@@ -108,7 +109,13 @@ class Service:
         guard = PathGuard(settings.root, settings.is_hidden_allowed)
         remembered = RememberedSessions(settings.data_folder / "sessions.json")
         self._workspace = Workspace(
-            config, guard, settings.kit_folders, settings.read_only, remembered, lambda: self._sidebar.request_update()
+            config,
+            guard,
+            settings.kit_folders,
+            settings.read_only,
+            remembered,
+            lambda: self._sidebar.request_update(),
+            lambda: self._sidebar.refresh(),
         )
         self._sidebar = Sidebar(
             self._workspace,
@@ -124,6 +131,7 @@ class Service:
         self._shared_file = shared_session_file(settings.runtime_folder, os.getpid())
         self._sessions = dict(self._workspace.manager.sessions)
         self._workspace.manager.observe(lambda _: self._call_soon(self._on_sessions_change), ["sessions", "current"])
+        self._news_task = asyncio.create_task(self._watch_kernels())
         if settings.reconnect:
             self._spawn(self._workspace.reconnect)
 
@@ -158,6 +166,10 @@ class Service:
         """Log who acted by a view: FLARE's own records know only the startup kit."""
         action = content.get("action", content.get("kind"))
         log.info("%s: %s in the view %s", _name(page), sanitize(str(action), 60), sanitize(model_id, 40))
+
+    def log_open(self, page: UserPage, kind: str, args: Mapping[str, Any]) -> None:
+        """Log who opened a view that does more than look."""
+        log.info("%s: open %s %s", _name(page), sanitize(kind, 40), sanitize(str(args.get("job") or ""), 100))
 
     async def ask(self, page: UserPage, do: str, args: Mapping[str, Any]) -> Any:
         """Do what a page asks, and return the value for it.
@@ -209,7 +221,7 @@ class Service:
         """End all views, log out of all servers, and remove what kernels see of it."""
         if self._idle_timer is not None:
             self._idle_timer.cancel()
-        for task in list(self._tasks):
+        for task in [self._news_task, *self._tasks]:
             task.cancel()
         await self.hub.close()
         await run_in_thread(self._sidebar.close)
@@ -271,6 +283,17 @@ class Service:
             write_shared_session(self._shared_file, self._workspace.shared_session())
         except OSError as e:
             log.warning("kernels cannot find the session: %s", e.strerror)
+
+    async def _watch_kernels(self) -> None:
+        """Have FLARE asked when a kernel has submitted a job: it touches the file by which it finds the session."""
+        before = 0
+        while True:
+            await asyncio.sleep(_NEWS_INTERVAL_S)
+            if any(each.is_seen or each.are_notices_wanted for each in self._pages.values()):
+                latest = await run_in_thread(read_news_time, self._shared_file)
+                if latest != before:
+                    before = latest
+                    await run_in_thread(self._sidebar.refresh)
 
     def _tell_all(self, news: dict[str, Any]) -> None:
         for page in self._pages:

@@ -21,6 +21,7 @@ from ..monitoring.job.trouble import is_waiting
 from ..monitoring.job_list.watch import JobsSnapshot, ListedJob
 from ..monitoring.system.snapshot import Site, SystemSnapshot
 from ..monitoring.watch import BaseWatch
+from ..views.core.tab import digest_session
 from ..views.core.throttle import Throttle
 from ..views.job.timeline import STATUS_GLYPHS, readable_status, status_category
 from ..views.session.view_model import session_trouble
@@ -61,6 +62,7 @@ def session_json(name: str, session: Session, is_current: bool, now: float) -> d
     }.get(state, "")
     return {
         "name": name,
+        "key": digest_session(session),
         "user": sanitize(kit.username),
         "role": sanitize(kit.role),
         "org": sanitize(kit.organization),

@@ -203,6 +203,8 @@ class LinkHandler(ExtensionHandlerMixin, WebSocketMixin, WebSocketHandler, Jupyt
                 if refusal:
                     raise Refused(refusal)
                 if isinstance(frame, Open):
+                    if required_right(frame) != "read":
+                        service.log_open(self, frame.kind, frame.args)
                     model = await service.hub.open(frame.kind, frame.args)
                     self.deliver(encode("opened", ref=frame.ref, model=model.id, view=model.view.bundle))
                 else:

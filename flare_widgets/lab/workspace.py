@@ -51,6 +51,8 @@ class Workspace:
         The sessions of earlier servers.
     on_change
         Called, from any thread, when something has changed that no session tells.
+    on_submission
+        Called, from any thread, when a page has submitted a job.
 
     Attributes
     ----------
@@ -72,11 +74,12 @@ class Workspace:
         read_only: bool,
         remembered: RememberedSessions,
         on_change: Callable[[], None],
+        on_submission: Callable[[], None] = lambda: None,
     ) -> None:
         self.manager = SessionManager()
         self.manager.read_only = read_only or config.read_only
         results = None if guard.root is None else str(guard.root / (config.download_folder or "results"))
-        self.factories = Factories(self.manager, guard, results)
+        self.factories = Factories(self.manager, guard, results, on_submission)
         self.local = LocalFederationControl(on_change)
         self._config = config
         self._guard = guard
@@ -106,9 +109,10 @@ class Workspace:
     def kits(self) -> list[dict[str, Any]]:
         """Return the kits without a session, for the sidebar."""
         open_kits = {managed.session.kit.root for managed in self.manager.sessions.values()}
-        return [self._kit_json(kit) for kit in self._kits if kit.path not in open_kits]
+        remembered = {session.kit for session in self._remembered.sessions}
+        return [self._kit_json(kit, kit.path in remembered) for kit in self._kits if kit.path not in open_kits]
 
-    def _kit_json(self, kit: FoundKit) -> dict[str, Any]:
+    def _kit_json(self, kit: FoundKit, is_remembered: bool) -> dict[str, Any]:
         words = self.shorten(kit.problem, kit.path) or _expiry(kit.expires_at)
         return {
             "id": self._id_of(kit.path),
@@ -118,6 +122,7 @@ class Workspace:
             "org": kit.organization,
             "folder": self._guard.shorten(kit.path),
             "usable": not words,
+            "remembered": is_remembered,
             "words": words,
         }
 
@@ -198,7 +203,8 @@ class Workspace:
 
     def connect_cell(self, args: Mapping[str, Any]) -> dict[str, Any]:
         """Return the source of a cell that connects a kernel as a session is connected."""
-        managed = self.manager[self._session_name(args)]
+        name = args.get("session") or self.manager.current
+        managed = self.manager[self._session_name({"session": name})]
         notebook = args.get("path")
         near = None if not isinstance(notebook, str) else self._guard.resolve(notebook).parent
         return {"source": make_connect_cell(managed.session.kit.root, managed.session.study, near)}

@@ -26,6 +26,7 @@ from ..views.core.metric_direction import metric_direction
 from ..views.display import show_job
 from ..views.job.view import JobView
 from .job_display import display_job
+from .job_id import link
 from .parsing import Verb
 from .progress import ProgressLine, make_transfer_callback, run_step
 from .state import MagicsState
@@ -194,7 +195,8 @@ def run_cell(
             return start_sweep(state, folder, swept, name=job.name, at_once=options["at_once"], wait=wait)
     job_id = _submit(state, session, write, progress)
     _print_remarks(made[0], note)
-    return display_job(state, session, _watch_job(state, session, job_id), wait=wait)
+    shown = display_job(state, session, _watch_job(state, session, job_id), wait=wait)
+    return link(state.managed_session, state.results_folder, shown)
 
 
 def make_notebook_host(state: MagicsState) -> NotebookHost:

@@ -49,7 +49,7 @@ class FlareMagics(Magics):
         """The state that verbs share."""
         from .state import MagicsState
 
-        return MagicsState(self.settings)
+        return MagicsState(self.settings, self._variables)
 
     @property
     def is_used(self) -> bool:

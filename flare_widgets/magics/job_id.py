@@ -1,10 +1,12 @@
-"""The id of a job that a verb returns: text as ever, and a handle on the job."""
+"""Values that verbs return of a job, an id or a snapshot: as ever, and with the job's methods."""
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..errors import InvalidArgumentError
 from ..monitoring import JobSnapshot
 from ..monitoring.job.records import MetricRecord
 from ..results.opening import fetch_result, make_fetch
@@ -16,6 +18,9 @@ from .prompt import is_interactive
 if TYPE_CHECKING:
     from ..api import Job
     from ..manager import ManagedSession
+
+
+T = TypeVar("T")
 
 
 class JobId(str):
@@ -68,7 +73,7 @@ class JobId(str):
         finally:
             watch.stop()
 
-    def wait(self, timeout: float = 0.0) -> JobSnapshot:
+    def wait(self, timeout: float = 0.0) -> LinkedSnapshot:
         """Wait until the job ends, with one line of progress, and return its final snapshot.
 
         Raises
@@ -76,7 +81,7 @@ class JobId(str):
         JobTimeout
             It did not end within `timeout` seconds (0 for no limit).
         """
-        return wait_until_ended(self._managed.monitor.watch(str(self)), timeout)
+        return LinkedSnapshot.of(wait_until_ended(self._managed.monitor.watch(str(self)), timeout), self)
 
     def results(self) -> ResultView:
         """Return the finished job's result; see ``%flare results``.
@@ -89,7 +94,8 @@ class JobId(str):
         session = self._managed.session
         name = str(session.get_job_meta(str(self)).get("name") or "")
         folder, _ = fetch_result(session, str(self), name, self._results_folder)
-        result = ResultView(folder, fetch=make_fetch(session, str(self), name, self._results_folder))
+        fetch = make_fetch(session, str(self), name, self._results_folder)
+        result = ResultView(folder, fetch=fetch, session=session)
         result.show_live = result.show if is_interactive() else None
         return result
 
@@ -108,3 +114,44 @@ class JobId(str):
     def clone(self) -> JobId:
         """Submit the job's content again, and return the new job's id."""
         return JobId(self.job.clone().id, self._managed, self._results_folder)
+
+
+class LinkedSnapshot(JobSnapshot):
+    """The snapshot of a job that a verb returns: data, and the way to the job's methods: ``end.job.results()``.
+
+    Pickled it is only a snapshot.
+    """
+
+    _job: JobId | None = None
+
+    @classmethod
+    def of(cls, snapshot: JobSnapshot, job: JobId) -> LinkedSnapshot:
+        """Return a snapshot with its job."""
+        made = cls(**{field.name: getattr(snapshot, field.name) for field in dataclasses.fields(snapshot)})
+        object.__setattr__(made, "_job", job)
+        return made
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[type[JobSnapshot], tuple[Any, ...]]:
+        return JobSnapshot, tuple(getattr(self, field.name) for field in dataclasses.fields(self))
+
+    @property
+    def job(self) -> JobId:
+        """The job's id, with the job's methods.
+
+        Raises
+        ------
+        InvalidArgumentError
+            This is a changed copy of the snapshot that a verb returned.
+        """
+        if self._job is None:
+            raise InvalidArgumentError(
+                "this snapshot is a copy, and only data", next_step="Call the method of session.job(snapshot.job_id)"
+            )
+        return self._job
+
+
+def link(managed: ManagedSession, results_folder: str, value: T) -> T | LinkedSnapshot:
+    """Return a snapshot with its job; anything else, such as a view, as it is."""
+    if not isinstance(value, JobSnapshot):
+        return value
+    return LinkedSnapshot.of(value, JobId(value.job_id, managed, results_folder))

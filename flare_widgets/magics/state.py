@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
@@ -28,6 +29,8 @@ class MagicsState:
     ----------
     config
         The settings.
+    variables
+        The notebook's variables.
 
     Attributes
     ----------
@@ -35,8 +38,9 @@ class MagicsState:
         The sessions.
     """
 
-    def __init__(self, config: FlareWidgets) -> None:
+    def __init__(self, config: FlareWidgets, variables: Mapping[str, Any] | None = None) -> None:
         self.config = config
+        self.variables: Mapping[str, Any] = {} if variables is None else variables
         self.manager = SessionManager()
         self._federations: dict[str, LocalFederation] = {}
         self.manager.read_only = config.read_only

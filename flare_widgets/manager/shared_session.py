@@ -64,6 +64,28 @@ def read_shared_session(file: Path) -> SharedSession | None:
 
 def find_shared_session() -> SharedSession | None:
     """Return the current session of the Jupyter server that started this kernel; None if it has none."""
+    file = _find_file()
+    return None if file is None else read_shared_session(file)
+
+
+def note_submission() -> None:
+    """Tell the Jupyter server that started this kernel that there is a new job: its file gets a new time."""
+    file = _find_file()
+    if file is not None:
+        with contextlib.suppress(OSError):
+            os.utime(file)  # there is none if the server has no session
+
+
+def read_news_time(file: Path) -> int:
+    """Return the time of the last :func:`note_submission` of a kernel, or of the session itself; 0 if there is none."""
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _find_file() -> Path | None:
+    """Return the file of the Jupyter server that started this kernel, whether it exists or not."""
     pid = os.environ.get("JPY_PARENT_PID", "")
     if not pid.isdecimal():
         return None
@@ -71,7 +93,7 @@ def find_shared_session() -> SharedSession | None:
         from jupyter_core.paths import jupyter_runtime_dir
     except ImportError:
         return None
-    return read_shared_session(shared_session_file(Path(jupyter_runtime_dir()), int(pid)))
+    return shared_session_file(Path(jupyter_runtime_dir()), int(pid))
 
 
 def write_private(file: Path, text: str) -> None:

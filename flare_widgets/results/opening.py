@@ -56,6 +56,7 @@ def fetch_result(
     parent: str | Path | None = None,
     *,
     progress: ProgressCallback | None = None,
+    max_whole_bytes: int = MAX_WHOLE_BYTES,
 ) -> tuple[Path, str]:
     """Download a finished job's result, unless it is there; of a large one, only what tells about it.
 
@@ -63,6 +64,8 @@ def fetch_result(
     ----------
     session, job_id, job_name, parent, progress
         As of :func:`.save_result`, and so are the errors.
+    max_whole_bytes
+        The size, besides the small files, from which on only these are downloaded.
 
     Returns
     -------
@@ -79,7 +82,7 @@ def fetch_result(
             return is_told or (size <= _SMALL_BYTES and path.startswith("workspace/"))
 
         found = session.read_result_files(job_id, wanted, archives=("workspace", "job"), timeout=_TIMEOUT_S)
-        if sum(file.size for file in found.skipped) > MAX_WHOLE_BYTES:
+        if sum(file.size for file in found.skipped) > max_whole_bytes:
             _write_parts(parts, found)
     if (sizes := read_listing(parts)) and find_saved_result(job_id, job_name, parent) is None:
         left = sum(size for path, size in sizes.items() if not (parts / path).is_file())

@@ -8,17 +8,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..api import Session
+from ..api import Job, Session
 from ..errors import FlareError, InvalidArgumentError, JobTimeout
 from ..formatting.table import MAX_ROWS, ShownAsTable, Table
 from ..formatting.text import SHORT_ID, sanitize
-from ..local_files import absolute_path, scratch_folder
+from ..local_files import scratch_folder
 from ..monitoring import JobSnapshot, Monitor, Watch
-from ..script_arguments import describe_arguments
-from .variants import Grid, combine, copy_job, digest_folder, write_variant
+from ..monitoring.job.records import argument_columns
+from ..optional_packages import make_frame
+from ..script_arguments import describe_arguments, to_value
+from .variants import Grid, JobTemplate, SweptJob, combine, make_templates, to_texts, write_variant
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -47,12 +48,43 @@ class SweepJob:
     parameters: Mapping[str, str]
     job_id: str = ""
     error: str = ""
-    _watch: Watch | None = None
+
+    def __post_init__(self) -> None:
+        # Not fields: whoever takes jobs apart, as pandas does, is to find data only.
+        self._template: JobTemplate | None = None
+        self._watch: Watch | None = None
+        self._open: Callable[[str], Job] | None = None
+
+    @classmethod
+    def _of(cls, parameters: Mapping[str, str], template: JobTemplate) -> Self:
+        made = cls(parameters)
+        made._template = template
+        return made
 
     @property
     def snapshot(self) -> JobSnapshot | None:
         """All that is known of it; None until it is submitted."""
         return None if self._watch is None else self._watch.snapshot
+
+    @property
+    def job(self) -> Job:
+        """The handle on the job: ``job.logs()``, ``job.abort()``, ``job.report(path)``, ...
+
+        Raises
+        ------
+        InvalidArgumentError
+            It is not submitted yet.
+        """
+        if not self.job_id or self._open is None:
+            raise InvalidArgumentError(
+                f"the job with {describe_arguments(self.parameters)} is {self.status}",
+                next_step=self.error or "Wait for its turn: .wait() of the sweep waits for all",
+            )
+        return self._open(self.job_id)
+
+    def results(self) -> Any:
+        """Return the finished job's result; see :meth:`.Job.results`."""
+        return self.job.results()
 
     @property
     def is_done(self) -> bool:
@@ -99,17 +131,17 @@ class SweepJob:
         last = series.points[-1]
         return name, last.value, snapshot.nth_round(last.round, workflow)
 
-    def _row(self) -> dict[str, Any]:
+    def _record(self) -> dict[str, Any]:
         snapshot, best = self.snapshot, self.best
         name, value, number = best if best is not None else (None, None, None)
         return {
-            **self.parameters,
+            "job_id": self.job_id or None,
+            **argument_columns({name: to_value(text) for name, text in self.parameters.items()}),
             "status": self.status,
             "metric": name,
             "value": value,
             "round": number,
             "duration": None if snapshot is None else snapshot.duration,
-            "job_id": self.job_id or None,
             "problem": self.problem or None,
         }
 
@@ -130,18 +162,16 @@ class Sweep(ShownAsTable):
     def __init__(
         self,
         monitor: Monitor,
-        folder: Path,
-        combinations: Sequence[Mapping[str, str]],
+        jobs: Sequence[SweepJob],
         *,
         name: str,
         at_once: int,
-        digest: str,
         files: contextlib.ExitStack,
     ) -> None:
         self.name = name
-        self.jobs = [SweepJob(parameters) for parameters in combinations]
-        self._monitor, self._session, self._folder = monitor, monitor.session, folder
-        self._at_once, self._digest, self._files = at_once, digest, files
+        self.jobs = list(jobs)
+        self._monitor, self._session = monitor, monitor.session
+        self._at_once, self._files = at_once, files
         self._changed = threading.Condition()
         self._listeners: list[Callable[[Sweep], None]] = []
         self._is_stopped = False
@@ -149,25 +179,23 @@ class Sweep(ShownAsTable):
 
     @classmethod
     def start(
-        cls, monitor: Monitor | Session, folder: str | Path, parameters: Grid, *, name: str = "", at_once: int = 2
+        cls, monitor: Monitor | Session, job: SweptJob, parameters: Grid, *, name: str = "", at_once: int = 2
     ) -> Self:
         """Start a sweep; see :func:`sweep`."""
         if at_once < 1:
             raise InvalidArgumentError("at_once must be at least 1")
         combinations = combine(parameters)
-        path = absolute_path(folder)
         with contextlib.ExitStack() as files:
-            # The folder may change or go while jobs wait for their turn.
-            copy = copy_job(path, files.enter_context(scratch_folder("copying the job of a sweep")))
+            # The folder may change or go, and so may what a function reads, while jobs wait for their turn.
+            templates = make_templates(job, combinations, files.enter_context(scratch_folder("preparing a sweep")))
+            texts = [to_texts(each) for each in combinations]
             with scratch_folder("trying a job of a sweep") as scratch:  # all that can be refused here is refused now
-                write_variant(copy, combinations[0], "trial", scratch)
+                write_variant(templates[0], texts[0], "trial", scratch)
             found = cls(
                 monitor if isinstance(monitor, Monitor) else Monitor(monitor),
-                copy,
-                combinations,
-                name=name or path.name,
+                [SweepJob._of(each, template) for each, template in zip(texts, templates, strict=True)],
+                name=name or templates[0].folder.name,
                 at_once=at_once,
-                digest=digest_folder(copy),
                 files=files.pop_all(),  # closed by the thread
             )
         found._start()
@@ -189,9 +217,27 @@ class Sweep(ShownAsTable):
             ranked.append((best[1] if snapshot.key_metric.mode == "max" else -best[1], job))
         return max(ranked, key=lambda each: each[0])[1] if ranked else None
 
-    def rows(self) -> list[dict[str, Any]]:
-        """Return a flat record for each job: its parameters, status, metric, duration and id; pandas takes them."""
-        return [job._row() for job in self.jobs]
+    def records(self) -> list[dict[str, Any]]:
+        """Return a flat record for each job, which ``pandas.DataFrame`` takes as it is.
+
+        Returns
+        -------
+        list of dict
+            ``job_id``; an ``arg.NAME`` for each parameter, as a number if it is one; ``status``; ``metric``, ``value``
+            and ``round`` of the best value of the key metric; ``duration`` (seconds); ``problem``. None where nothing
+            is known.
+        """
+        return [job._record() for job in self.jobs]
+
+    def to_frame(self) -> Any:
+        """Return the :meth:`records` as a ``pandas.DataFrame``.
+
+        Raises
+        ------
+        NotInstalled
+            pandas is missing.
+        """
+        return make_frame(self.records())
 
     def subscribe(self, listener: Callable[[Sweep], None]) -> Callable[[], None]:
         """Call a function when something has changed, and return one that ends that. It must return quickly."""
@@ -265,6 +311,9 @@ class Sweep(ShownAsTable):
         ]
         return Table(headings, rows[:MAX_ROWS], notes)
 
+    def _open_job(self, job_id: str) -> Job:
+        return self._session.job(job_id)
+
     # -- the thread
 
     def _start(self) -> None:
@@ -297,13 +346,15 @@ class Sweep(ShownAsTable):
             self._changed.wait(_WAKE_INTERVAL_S)
 
     def _submit(self, job: SweepJob) -> None:
-        words = describe_arguments(job.parameters)
+        assert job._template is not None
+        name = f"{self.name} {describe_arguments(job.parameters)}"
         # The same job again is the same submission to the server: so a sweep is resumed, and no job is doubled.
-        token = hashlib.sha256(f"{self.name}\\0{words}\\0{self._digest}".encode()).hexdigest()
+        token = hashlib.sha256(f"{name}\0{job._template.digest}".encode()).hexdigest()
         try:
             with scratch_folder("making a job of a sweep") as scratch:
-                variant = write_variant(self._folder, job.parameters, f"{self.name} {words}", scratch)
+                variant = write_variant(job._template, job.parameters, name, scratch)
                 job.job_id = self._session.submit_job(str(variant), token)
+            job._open = self._open_job
             job._watch = self._monitor.watch(job.job_id)
             job._watch.subscribe(lambda _: self._wake())
         except FlareError as e:
@@ -329,26 +380,26 @@ def _describe_best(job: SweepJob, *, is_best: bool) -> str:
     return f"{value:.6g} (round {number}){', best' if is_best else ''}"
 
 
-def sweep(
-    monitor: Monitor | Session, folder: str | Path, parameters: Grid, *, name: str = "", at_once: int = 2
-) -> Sweep:
+def sweep(monitor: Monitor | Session, job: SweptJob, parameters: Grid, *, name: str = "", at_once: int = 2) -> Sweep:
     """Run a job once for each combination of parameters, and return at once.
 
-    The parameters become arguments of the script that the job's sites run: ``--rate=0.1``. To resume a sweep after a
-    restart of the kernel, run it again: as long as name, job and parameters are the same, jobs that are on the server
-    already are taken up and not submitted again (FLARE 2.8 or later).
+    To resume a sweep after a restart of the kernel, run it again: as long as name, job and parameters are the same,
+    jobs that are on the server already are taken up and not submitted again (FLARE 2.8 or later).
 
     Parameters
     ----------
     monitor
         The monitor that watches the jobs, or the session to make one for.
-    folder
-        The job folder. It is not changed.
+    job
+        A job folder, which is not changed, or one of FLARE's recipes: the parameters become arguments of the script
+        that the sites run, ``--rate=0.1``. Or a function that is called with the parameters of each job, and returns
+        its recipe: the parameters are whatever the function makes of them. It is called for all jobs at once, and must
+        make the same recipe of the same parameters each time, or the sweep is not resumed.
     parameters
         Values by name, of which all combinations are made: ``{"rate": [0.01, 0.1], "batch": [16, 32]}``. Or the
         combinations: a list of mappings.
     name
-        The sweep's name; the folder's if not given. With another name all jobs are submitted anew.
+        The sweep's name; the folder's or the recipe's if not given. With another name all jobs are submitted anew.
     at_once
         The most jobs under way at a time.
 
@@ -358,5 +409,12 @@ def sweep(
         The parameters make no job, or too many, or cannot be passed.
     InvalidJobDefinition
         The folder is no job, or has no script with arguments.
+
+    Examples
+    --------
+    >>> sweep(session, "jobs/train", {"rate": [0.01, 0.1], "batch": [16, 32]})  # doctest: +SKIP
+    >>> def make(rate, rounds):
+    ...     return FedAvgRecipe(name="train", num_rounds=rounds, train_args=f"--rate={rate}", ...)  # doctest: +SKIP
+    >>> sweep(session, make, {"rate": [0.01, 0.1], "rounds": [3, 10]})  # doctest: +SKIP
     """
-    return Sweep.start(monitor, folder, parameters, name=name, at_once=at_once)
+    return Sweep.start(monitor, job, parameters, name=name, at_once=at_once)

@@ -189,7 +189,7 @@ def make_comparison(monitor: Monitor, job_ids: Sequence[str]) -> NestedView:
             watch.stop()
 
     try:
-        return CompareView(watches), end
+        return CompareView(watches, session=monitor.session), end
     except BaseException:
         end()
         raise

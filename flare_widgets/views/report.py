@@ -73,7 +73,7 @@ def report_html(jobs: Sequence[JobSnapshot | Result], now: float | None = None) 
         for job, label in zip(jobs, labels, strict=True)
     ]
     if len(jobs) > 1:
-        comparison = comparison_html(compare_snapshots(snapshots, now), now)
+        comparison = comparison_html(compare_snapshots(snapshots, now), now, is_whole=True)
         sections.insert(0, ("", Markup(comparison)))  # noqa: S704
     title = f"Report on {labels[0]}" if len(jobs) == 1 else f"Comparison of {len(jobs)} jobs"
     return (

@@ -1,7 +1,7 @@
 """A cell: one party of FLARE's cellnet, as a state machine without I/O.
 
 Frame bytes go in with :meth:`Cell.receive`, which returns what happened as events; outgoing frames are queued and
-taken with :meth:`Cell.data_to_send`. Requests come in two styles, *core* (one message each way) and *streamed* (a
+taken with :meth:`Cell.take_frame`. Requests come in two styles, *core* (one message each way) and *streamed* (a
 blob each way); both end in a :class:`CellReply` with the request's id.
 
 Source: ``fuel/f3/cellnet/defs.py``, ``core_cell.py`` and ``cell.py`` of nvflare 2.9.0.
@@ -9,11 +9,12 @@ Source: ``fuel/f3/cellnet/defs.py``, ``core_cell.py`` and ``cell.py`` of nvflare
 
 from __future__ import annotations
 
+import collections
 import enum
 import itertools
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,6 +81,13 @@ class CellReply:
 
 
 @dataclass(frozen=True)
+class ReplyProgress:
+    """A part of the answer to a request has arrived, and more is to come."""
+
+    request_id: str
+
+
+@dataclass(frozen=True)
 class Message:
     """An unsolicited message from the server."""
 
@@ -93,7 +101,7 @@ class Bye:
     """The server is leaving."""
 
 
-Event = Ready | CellReply | Message | Bye
+Event = Ready | CellReply | ReplyProgress | Message | Bye
 
 
 def new_admin_name() -> str:
@@ -122,7 +130,8 @@ class Cell:
         self.state = CellState.NEW
         self.credentials: dict[str, Any] = {}
         self._clock = clock
-        self._outbox: list[bytes] = []
+        self._outbox: collections.deque[bytes] = collections.deque()
+        self._long_streams: collections.deque[Iterator[bytes]] = collections.deque()
         self._assembler = streams.Assembler()
         self._sequence = itertools.count(1)
         self._frame_stream_ids = itertools.count(17)
@@ -134,14 +143,28 @@ class Cell:
         self.state = CellState.HELLO_SENT
         self._queue_greeting(FrameType.HELLO)
 
-    def data_to_send(self) -> list[bytes]:
-        """Return the frames queued since the last call, and clear the queue."""
-        frames, self._outbox = self._outbox, []
-        return frames
+    @property
+    def has_frames(self) -> bool:
+        """True if frames may be queued."""
+        return bool(self._outbox or self._long_streams)
 
-    def requeue(self, frames: Iterable[bytes]) -> None:
-        """Put back frames that were not sent, ahead of those queued since."""
-        self._outbox[:0] = frames
+    def take_frame(self, *, of_long_stream: bool = False) -> bytes | None:
+        """Remove the next frame to send from the queue, and return it; None if nothing is queued.
+
+        Parameters
+        ----------
+        of_long_stream
+            True to take those of long streams too, but last: each is made when it is its turn, so that other messages
+            go between them.
+        """
+        if self._outbox:
+            return self._outbox.popleft()
+        while of_long_stream and self._long_streams:
+            frame = next(self._long_streams[0], None)
+            if frame is not None:
+                return frame
+            self._long_streams.popleft()
+        return None
 
     def request(self, channel: str, topic: str, value: Any, headers: Mapping[str, Any] | None = None) -> str:
         """Queue a core request; return its id. `value` goes out as FOBS, None as no payload."""
@@ -244,7 +267,8 @@ class Cell:
                 b"",
             )
         if blob is None:
-            return []
+            request_id = _header_text(headers, streams.REQUEST_ID)
+            return [ReplyProgress(request_id)] if request_id in self._pending_streams.values() else []
         channel = _header_text(blob.headers, streams.APP_CHANNEL)
         if channel == RETURN_ONLY:
             self.cancel_request(_header_text(blob.headers, streams.REQUEST_ID))
@@ -260,13 +284,20 @@ class Cell:
         self, channel: str, topic: str, value: Any, headers: Mapping[str, Any] | None, request_id: str | None
     ) -> None:
         stream_id = next(self._stream_ids)
-        blob = b"" if value is None else fobs.encode(value)
+        blob = [] if value is None else fobs.encode_pieces(value)
         encoding = "none" if value is None else "fobs"
-        for stream_headers, payload in streams.split_into_chunks(blob, stream_id, channel, topic, encoding, request_id):
-            envelope = self._envelope(streams.CHANNEL, streams.DATA_TOPIC, SERVER, "bytes", len(payload))
-            self._queue_data_frame(
-                {**envelope, **(headers or {}), **stream_headers, "cn__reply_expected": False}, payload
+        chunks = streams.split_into_chunks(blob, stream_id, channel, topic, encoding, request_id)
+        envelope = {**self._envelope(streams.CHANNEL, streams.DATA_TOPIC, SERVER, "bytes", 0), **(headers or {})}
+        frames = (
+            self._make_data_frame(
+                {**envelope, "cn__payload_len": len(payload), **stream_headers, "cn__reply_expected": False}, payload
             )
+            for stream_headers, payload in chunks
+        )
+        if sum(map(len, blob)) > streams.CHUNK_SIZE:
+            self._long_streams.append(frames)
+        else:
+            self._outbox.extend(frames)
         if request_id is not None:
             self._pending_streams[stream_id] = request_id
 
@@ -306,11 +337,13 @@ class Cell:
         }
 
     def _queue_data_frame(self, headers: dict[str, Any], payload: bytes | memoryview) -> None:
+        self._outbox.append(self._make_data_frame(headers, payload))
+
+    def _make_data_frame(self, headers: dict[str, Any], payload: bytes | memoryview) -> bytes:
         if self.state is not CellState.READY:
             raise ProtocolError("nothing may be sent before the server is ready")
         stream_id = next(self._frame_stream_ids)
-        frame = Frame(FrameType.DATA, headers, payload, 1, stream_id, next(self._sequence))
-        self._outbox.append(encode(frame))
+        return encode(Frame(FrameType.DATA, headers, payload, 1, stream_id, next(self._sequence)))
 
     def _queue_greeting(self, kind: FrameType) -> None:
         self._queue_control_frame(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import collections
 import contextlib
 import copy
 import itertools
@@ -35,6 +34,7 @@ _MAX_CHALLENGE_TIMEOUT_S = 8.0
 _STARTUP_REFUSAL = "unauthenticated"
 _STARTUP_GRACE_S = 5.0
 _LOGOUT_TIMEOUT_S = 2.0
+_MAX_REPLY_TIMEOUTS = 20  # time limits that a reply may take in all, whose parts arrive one by one
 _MAX_CHARS_ON_LOOP = 256 << 10  # characters of a reply that is decoded without keeping other sessions waiting
 _POLL_INTERVAL_S = 0.05  # seconds between two checks for an answer to a probe
 
@@ -49,7 +49,7 @@ class Observer(Protocol):
         """Handle the loss of the connection, which is no longer usable."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class _PendingRequest:
     """A request waiting for its answer.
 
@@ -61,11 +61,26 @@ class _PendingRequest:
         Time of the request, by :func:`time.monotonic`.
     is_transfer
         True if it is a part of an upload or a download.
+    progressed_at
+        Time when it had been sent, or a part of its answer last arrived.
     """
 
     reply: asyncio.Future[cells.CellReply]
     requested_at: float
     is_transfer: bool
+    progressed_at: float
+
+    async def wait(self, timeout: float) -> None:
+        """Wait for the answer, or until nothing of it has arrived for some seconds.
+
+        As in nvflare's client, the time limit is for the answer's first part, and again for each further one.
+        """
+        end = self.progressed_at + timeout * _MAX_REPLY_TIMEOUTS
+        while not self.reply.done():
+            left = min(self.progressed_at + timeout, end) - time.monotonic()
+            if left <= 0:
+                raise asyncio.TimeoutError
+            await asyncio.wait({self.reply}, timeout=left)
 
 
 class Connection:
@@ -177,7 +192,8 @@ class Connection:
         line
             The command.
         timeout
-            Seconds to wait for the answer.
+            Seconds to wait for the answer, from when the command was sent; a long one counts as late only if nothing
+            of it has arrived for as long.
         cmd_timeout, props
             Passed to the server; see :func:`.hci.encode`.
         max_reply_chars
@@ -327,15 +343,15 @@ class Connection:
         self._raise_if_lost()
         answer: asyncio.Future[cells.CellReply] = asyncio.get_running_loop().create_future()
         request_id = send(channel, topic, value, headers)
-        self._pending[request_id] = _PendingRequest(answer, time.monotonic(), is_transfer)
-
-        async def sent_and_answered() -> cells.CellReply:
-            # A hung server stops reading first, so even sending may block forever.
-            await self._flush()
-            return await answer
-
+        now = time.monotonic()
+        request = self._pending[request_id] = _PendingRequest(answer, now, is_transfer, now)
         try:
-            reply = await asyncio.wait_for(sent_and_answered(), timeout)
+            # A hung server stops reading first, so even sending may block forever.
+            await asyncio.wait_for(self._flush(long_streams=is_transfer), timeout)
+            request.progressed_at = time.monotonic()
+            if timeout is not None:
+                await request.wait(timeout)
+            reply = await answer
         except asyncio.TimeoutError:
             # Slow, or gone without notice?
             self._probe_requested.set()
@@ -361,19 +377,21 @@ class Connection:
         if self.lost_error is not None:
             raise NotSent(str(self.lost_error))
 
-    async def _flush(self) -> None:
-        frames = collections.deque(self._cell.data_to_send())
+    async def _flush(self, *, long_streams: bool = False) -> None:
+        """Send what is queued; whoever sends a long stream sends that too, nobody else waits for it."""
+        frame: bytes | None = None
         try:
-            while frames:
-                await self._transport.send(frames.popleft())
+            while (frame := self._cell.take_frame(of_long_stream=long_streams)) is not None:
+                await self._transport.send(frame)
         except asyncio.CancelledError:
-            # A cancelled sender may have taken frames that others queued: those must still be sent.
-            self._cell.requeue(frames)
-            if frames and self.lost_error is None:
-                self._flush_task = asyncio.get_running_loop().create_task(self._flush(), name="flare-remainder")
+            # Others may have queued frames that they expect a cancelled sender to send.
+            if self._cell.has_frames and self.lost_error is None:
+                remainder = self._flush(long_streams=long_streams)
+                self._flush_task = asyncio.get_running_loop().create_task(remainder, name="flare-remainder")
                 self._flush_task.add_done_callback(_retrieve_exception)
             raise
         except transports.TransportClosed as e:
+            frame = None  # the error's frames must not keep it
             error = NoConnection(f"the connection to {self._kit.address} was lost: {e}")
             self._fail(error)
             raise error from None
@@ -405,6 +423,10 @@ class Connection:
             request = self._pending.get(event.request_id)
             if request is not None and not request.reply.done():
                 request.reply.set_result(event)
+        elif isinstance(event, cells.ReplyProgress):
+            request = self._pending.get(event.request_id)
+            if request is not None:
+                request.progressed_at = time.monotonic()
         elif isinstance(event, cells.Message):
             if (event.channel, event.topic) == (hci.CHANNEL, hci.EXPIRED_TOPIC):
                 self.expiry_reason = sanitize_lines(event.value or "the server ended the session", 300)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgpack
@@ -23,6 +23,8 @@ HEADERS = "__headers__"
 
 _SECTION_HEADER = struct.Struct(">BBQ")
 _MAIN, _TEXT, _BLOB, _FILE = 100, 101, 102, 103
+_BIN_32 = struct.Struct(">BI")  # of msgpack: bytes, and their number
+_PACKER = msgpack.Packer()
 _ID_SIZE = 16
 _MAX_DEPTH = 64
 
@@ -48,15 +50,47 @@ def make_fl_context(identity: str) -> dict[str, Any]:
     )
 
 
+class Pieces:
+    """Bytes in pieces, which are one value in a message: so a large one is sent without a copy of all of it.
+
+    Parameters
+    ----------
+    pieces
+        The pieces, in order.
+    """
+
+    def __init__(self, pieces: Sequence[bytes | memoryview]) -> None:
+        self.pieces = pieces
+
+    def __len__(self) -> int:
+        return sum(map(len, self.pieces))
+
+
 def encode(value: Any) -> bytes:
     """Return `value` as FOBS bytes; `value` is plain data or from :func:`make_shareable` or :func:`make_fl_context`.
 
     Values are never moved to separate sections (FLARE does that from 10 MB on; we send at most 6 MiB).
     """
-    body: bytes = msgpack.packb(value)  # with the session's token, mostly
-    section = _SECTION_HEADER.pack(_MAIN, 0, len(body)) + body
-    del body  # a part of an upload is large
-    return SecretBytes(section)
+    return SecretBytes(b"".join(encode_pieces(value)))
+
+
+def encode_pieces(value: Any) -> list[bytes | memoryview]:
+    """Return the same as :func:`encode` in pieces, in which those of :class:`Pieces` are not copied."""
+    body: list[bytes | memoryview] = []
+    _encode_value(value, body)
+    return [_SECTION_HEADER.pack(_MAIN, 0, sum(map(len, body))), *body]
+
+
+def _encode_value(value: Any, body: list[bytes | memoryview]) -> None:
+    if isinstance(value, Pieces):
+        body += [_BIN_32.pack(0xC6, len(value)), *value.pieces]
+    elif isinstance(value, dict) and any(isinstance(each, (dict, Pieces)) for each in value.values()):
+        body.append(_PACKER.pack_map_header(len(value)))
+        for key, each in value.items():
+            body.append(msgpack.packb(key))
+            _encode_value(each, body)
+    else:
+        body.append(SecretBytes(msgpack.packb(value)))  # with the session's token, mostly
 
 
 def decode(data: bytes | bytearray | memoryview) -> Any:

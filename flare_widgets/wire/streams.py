@@ -6,11 +6,12 @@ Pure state, no I/O. Source: ``fuel/f3/streaming/byte_streamer.py`` and ``byte_re
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import ProtocolError
+from ..formatting.secret import SecretBytes
 
 CHANNEL = "sm__STREAM"
 DATA_TOPIC, ACK_TOPIC, ERROR_TOPIC = "sm__DATA", "sm__ACK", "sm__ERROR"
@@ -38,22 +39,29 @@ _MAX_FINISHED_STREAMS = 1024  # finished streams whose resent chunks are still a
 
 
 def split_into_chunks(
-    blob: bytes, stream_id: int, channel: str, topic: str, encoding: str, request_id: str | None
+    blob: bytes | Sequence[bytes | memoryview],
+    stream_id: int,
+    channel: str,
+    topic: str,
+    encoding: str,
+    request_id: str | None,
 ) -> Iterator[tuple[dict[str, Any], bytes]]:
-    """Cut `blob` into the (headers, payload) of its messages.
+    """Cut `blob` into the (headers, payload) of its messages, each of which is made when it is asked for.
 
     A blob larger than the window would have to wait for acknowledgements; an admin client never has one (an
     upload is a sequence of requests of at most 6 MiB), so that is rejected instead of half supported.
     """
-    if len(blob) > WINDOW_SIZE:
-        raise ProtocolError(f"a blob of {len(blob)} bytes does not fit into the window of {WINDOW_SIZE}")
-    count = max(1, -(-len(blob) // CHUNK_SIZE))
+    pieces = [memoryview(piece) for piece in ([blob] if isinstance(blob, bytes) else blob)]
+    size = sum(map(len, pieces))
+    if size > WINDOW_SIZE:
+        raise ProtocolError(f"a blob of {size} bytes does not fit into the window of {WINDOW_SIZE}")
+    count = max(1, -(-size // CHUNK_SIZE))
     for index in range(count):
         offset = index * CHUNK_SIZE
         headers = {
             APP_CHANNEL: channel,
             APP_TOPIC: topic,
-            SIZE: len(blob),
+            SIZE: size,
             STREAM_ID: stream_id,
             DATA_TYPE: _FINAL if index == count - 1 else _CHUNK,
             SEQUENCE: index,
@@ -65,7 +73,20 @@ def split_into_chunks(
         }
         if request_id is not None:
             headers[REQUEST_ID] = request_id
-        yield headers, blob[offset : offset + CHUNK_SIZE]
+        yield headers, _take(pieces, CHUNK_SIZE)
+
+
+def _take(pieces: list[memoryview], size: int) -> bytes:
+    """Remove up to `size` bytes from the beginning of `pieces`, and return them."""
+    taken = []
+    while pieces and size:
+        piece = pieces.pop(0)
+        if len(piece) > size:
+            pieces.insert(0, piece[size:])
+            piece = piece[:size]
+        taken.append(piece)
+        size -= len(piece)
+    return SecretBytes(b"".join(taken))
 
 
 @dataclass(frozen=True)

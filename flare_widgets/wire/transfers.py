@@ -52,7 +52,7 @@ class Upload:
     size: int
     features: ServerFeatures = NEWEST
 
-    def part_request(self, sequence: int, data: bytes, is_last: bool) -> dict[str, Any]:
+    def part_request(self, sequence: int, data: bytes | fobs.Pieces, is_last: bool) -> dict[str, Any]:
         """Return the payload that carries part number `sequence`."""
         prefix = self.features.upload_key_prefix
         headers: dict[str, Any] = {
@@ -137,7 +137,7 @@ def read_file_list(meta: dict[str, Any]) -> list[RemoteFile]:
 class DownloadChunk:
     """The answer to one request of a download: some bytes, or the end."""
 
-    data: bytes
+    data: bytes | memoryview
     is_last: bool
     nonce: str | None = None
     """Value that a confirmation must repeat; None when the server (before 2.9) expects none."""
@@ -162,7 +162,7 @@ def read_download_chunk(value: Any) -> DownloadChunk:
     if not isinstance(value, dict):
         raise ProtocolError("the answer to a download request is not a map")
     status, data = value.get("status"), value.get("data")
-    if status == "ok" and isinstance(data, bytes) and data:
+    if status == "ok" and isinstance(data, (bytes, memoryview)) and data:
         return DownloadChunk(data, is_last=False)
     if status == "eof":
         nonce = value.get("confirm_nonce")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from jobs_panel import JobsPanel
+from lab_page import box_of
 from lab_server import LabServer
 from playwright.sync_api import Locator, Page, expect
+from waiting import wait_until
 
 _COMMAND = "([id, args]) => { void window.jupyterapp.commands.execute(id, args); }"
 
@@ -69,6 +72,40 @@ class FlareSidebar:
         """Connect with a kit at hand."""
         self.button(f"Connect with {kit}").click()
         expect(self.section("sessions").get_by_text("ready")).to_be_visible()
+
+    def log_out(self) -> None:
+        """Log out of the session, by its menu."""
+        self.button("Menu of ada@127.0.0.1").click()
+        self.menu_entry("Log Out").click()
+        expect(self.section("sessions").get_by_text("ready")).to_have_count(0)
+
+    def drag_session(self, name: str, target: Locator) -> None:
+        """Drag a session onto something."""
+        start, end = box_of(self.section("sessions").get_by_text(name)), box_of(target)
+        mouse, image = self.page.mouse, self.page.locator(".flw-lab-dragged")
+        mouse.move(start["x"] + 10, start["y"] + 5)
+        mouse.down()
+
+        def is_dragged() -> bool:
+            # The code of the cell comes from the server: until then, moves are in vain.
+            mouse.move(start["x"] + 60, start["y"] + 30)
+            mouse.move(start["x"] + 70, start["y"] + 35)
+            return image.count() > 0
+
+        wait_until(is_dragged)
+        mouse.move(end["x"] + end["width"] / 2, end["y"] + end["height"] / 2, steps=5)
+        mouse.up()
+        expect(image).to_have_count(0)
+
+    def take_pictures(self, folder: Path | None, name: str) -> None:
+        """Take a picture of the page in each theme, if there is a place for them."""
+        if folder is None:
+            return
+        for theme in ("Dark", "Light"):
+            self.command("apputils:change-theme", {"theme": f"JupyterLab {theme}"})
+            expect(self.page.locator(f"body[data-jp-theme-name='JupyterLab {theme}']")).to_be_attached()
+            expect(self.page.locator("#jupyterlab-splash")).to_have_count(0)
+            self.page.screenshot(path=folder / f"lab-{name}-{theme.lower()}.png")
 
     def choose_for_folder(self, folder: str, entry: str) -> None:
         """Choose one of our entries in the menu of a folder in the file browser."""

@@ -64,6 +64,7 @@ import nvflare.client as flare
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--rate", type=float, default=0.2)
+parser.add_argument("--batch", type=int, default=40)
 parser.add_argument("--seconds", type=float, default=0.3)
 options = parser.parse_args()
 
@@ -81,8 +82,8 @@ while flare.is_running():
         "loss": float(-np.mean(np.where(ill, np.log(risk + 1e-9), np.log(1 - risk + 1e-9)))),
     }
     print(f"round {model.current_round}: " + ", ".join(f"{k} {v:.3f}" for k, v in metrics.items()))
-    some = random.choice(600, 40)
-    weights = weights - options.rate * patients[some].T @ (risk[some] - ill[some]) / 40
+    some = random.choice(600, options.batch)
+    weights = weights - options.rate * patients[some].T @ (risk[some] - ill[some]) / options.batch
     time.sleep(options.seconds * (1 + 0.3 * site))
     flare.send(flare.FLModel(params={name: weights}, metrics=metrics, meta={"NUM_STEPS_CURRENT_ROUND": 1}))
 """
@@ -181,6 +182,70 @@ VIEWS = {
     "kit": (KIT, ".flw-checks", ".flw-kit"),
     "faults": (FAULTS, ".flw-process >> nth=3", ".flw-faults"),
 }
+
+
+#: A sweep of twelve jobs from one cell. The federation outlives the kernel, which is restarted in the middle.
+SWEEP = [
+    "%load_ext flare_widgets\nimport numpy as np\nstart = np.zeros(8)\n"
+    "%flare up --sites hospital-a,hospital-b --name wards --keep 900",
+    "%%flare --name readmission --rounds 5 --model start --key-metric accuracy --arg seconds=0.05 --at-once 4 "
+    f"--sweep rate=0.02,0.1,0.5,2 --sweep batch=10,40,160\n{CLIENT}",
+    "%flare compare 'readmission rate*'",
+    "from pathlib import Path\nfrom scripted_results import Downloads, make_result\n"
+    "from flare_widgets.views.results.view import ResultView\n"
+    "folder = make_result(Path('results', 'readmission-76b8d043').absolute())\n"
+    "ResultView(folder, fetch=Downloads(folder)).show()",
+]
+SWEPT = {f"readmission rate={rate} batch={batch}" for rate in ("0.02", "0.1", "0.5", "2") for batch in (10, 40, 160)}
+
+
+@pytest.mark.timeout(900)
+def test_sweep_goes_on_after_restart(notebook: NotebookPage, pictures: Path | None) -> None:
+    """No job is lost or doubled; the table, the comparison and a result are in the pictures."""
+    notebook.page.set_default_timeout(PATIENCE)
+    notebook.page.set_viewport_size(WIDE)
+    notebook.create(*SWEEP)
+    notebook.hide_left_area()
+    notebook.run(0)
+    notebook.run(1)
+    table = output(notebook, 1).locator("table.flw-listing")
+    expect(table.locator("tbody tr", has_text="RUNNING").first).to_be_visible(timeout=PATIENCE)
+    expect(table.locator("tbody tr", has_text="FINISHED:COMPLETED").first).to_be_visible(timeout=PATIENCE)
+    notebook.screenshot(output(notebook, 1), pictures and pictures / "sweep-before.png")
+    notebook.command("notebook:restart-kernel", wait=False)
+    notebook.page.locator(".jp-Dialog").get_by_role("button", name="Restart").click()
+    notebook.wait_until_ready()
+    notebook.run(0)
+    notebook.run(1)
+    expect(table).to_contain_text("12 of 12 jobs done", timeout=PATIENCE)
+    notebook.run_code(
+        "listed = get_ipython().run_line_magic('flare', 'jobs --name readmission')\n"
+        f"assert sorted(job['job_name'] for job in listed) == {sorted(SWEPT)}, listed\n"
+        "assert {job['status'] for job in listed} == {'FINISHED:COMPLETED'}, listed"
+    )
+    for index in (2, 3):
+        notebook.run(index)
+    shown = {
+        "sweep": (table, None),
+        "compare-sweep": (output(notebook, 2).locator(".flw-compare.flw-live"), "svg, canvas"),
+        "results": (output(notebook, 3).locator(".flw-results.flw-live"), ".flw-metric"),
+    }
+    for theme, suffix in THEMES.items():
+        notebook.theme(theme)
+        for name, (view, sign) in shown.items():
+            if sign:
+                expect(view.locator(sign).first).to_be_visible()
+            view.scroll_into_view_if_needed()
+            notebook.page.mouse.move(2, 2)
+            notebook.screenshot(view, DOCS / f"{name}{suffix}.png")
+    notebook.theme("JupyterLab Light")
+    if pictures:
+        notebook.page.set_viewport_size({"width": 700, "height": 1900})
+        for name, (view, _) in shown.items():
+            view.scroll_into_view_if_needed()
+            notebook.screenshot(view, pictures / f"{name}-narrow.png")
+    notebook.run_code("get_ipython().run_line_magic('flare', 'down --yes')")
+    assert [file.name for file in DOCS.glob("*.png") if file.stat().st_size > MOST_BYTES] == []
 
 
 def test_screenshots_of_lab(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from conftest import tab
 from fake_federation import FakeFederation
 from flare_sidebar import FlareSidebar
 from jobs import write_job
+from lab_page import NotebookPage
 from lab_server import LabServer
 from playwright.sync_api import Browser, Page, expect
 
@@ -149,6 +151,70 @@ def test_file_browser_submits_and_checks_folder(sidebar: FlareSidebar) -> None:
     expect(sidebar.tab.locator("button[data-action='submit']")).to_be_enabled()
 
 
+def test_results_open_from_job_and_show_their_folder(
+    sidebar: FlareSidebar, flare_lab: LabServer, pictures: Path | None
+) -> None:
+    folder = flare_lab.root / "results" / f"stats-{FAILED[:8]}"
+    (folder / "workspace" / "models").mkdir(parents=True)
+    meta = {"job_id": FAILED, "name": "stats", "status": "FINISHED:EXECUTION_EXCEPTION"}
+    (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+    (folder / "workspace" / "models" / "server.pt").write_bytes(b"x" * 900)
+    (folder / "workspace" / f"{EVIL}.txt".replace("/", "")).write_text("x", encoding="utf-8")
+    sidebar.command("flare-widgets:open", {"kind": "job", "job": FAILED})
+    sidebar.tab.get_by_role("button", name="Results", exact=True).click()
+    results = sidebar.tab.locator(".flw-results")
+    expect(results.locator(".flw-load")).to_contain_text(f"'results/stats-{FAILED[:8]}/workspace/models/server.pt'")
+    expect(sidebar.tab_title("Results stats")).to_be_visible()
+    assert serious(sidebar.tab) == []
+    sidebar.take_pictures(pictures, "results")
+    results.get_by_role("button", name="Show in the file browser").click()
+    expect(sidebar.page.locator(".jp-DirListing-item").filter(has_text="workspace")).to_be_visible()
+    expect(sidebar.page.locator(".jp-FileBrowser-crumbs")).to_contain_text(f"stats-{FAILED[:8]}")
+    sidebar.command("filebrowser:go-to-path", {"path": "/"})
+    # The job is not over: the reason is there, in place of a view.
+    sidebar.show()
+    sidebar.command("flare-widgets:open", {"kind": "results", "job": HELLO})
+    expect(sidebar.tab.locator(".flw-tab-words")).to_contain_text("This job has not ended")
+
+
+def test_view_in_notebook_opens_in_tab(sidebar: FlareSidebar, pictures: Path | None) -> None:
+    notebook = NotebookPage(sidebar.page, sidebar.lab)
+    notebook.create("%load_ext flare_widgets\n%flare connect\n%flare jobs")
+    notebook.run(0)
+    opener = notebook.outputs(0).locator(".flw-jobs").get_by_role("button", name="open in a tab")
+    expect(opener).to_be_visible()
+    sidebar.take_pictures(pictures, "open-in-tab")
+    opener.click()
+    expect(sidebar.jobs().rows).to_have_count(3)
+    assert sidebar.tab_titles() == ["Jobs"]
+    sidebar.tab_title(notebook.name).click()
+    sidebar.log_out()
+    expect(opener).to_have_count(0)
+    sidebar.connect("ada")
+    expect(opener).to_be_visible()
+    sidebar.close_documents()
+    notebook.shut_down_kernels()
+
+
+def test_kit_is_forgotten_after_confirmation(sidebar: FlareSidebar, pictures: Path | None) -> None:
+    page = sidebar.page
+    sidebar.log_out()
+    menu = page.locator(".lm-Menu-item")
+    sidebar.section("kits at hand").get_by_text("ada").first.click(button="right")
+    expect(menu.filter(has_text="Forget…")).to_be_visible()
+    sidebar.take_pictures(pictures, "kit-menu")
+    menu.filter(has_text="Forget…").click()
+    expect(page.locator(".jp-Dialog")).to_contain_text("Forget ada?")
+    page.get_by_role("button", name="Forget", exact=True).click()
+    expect(page.locator(".jp-Dialog")).to_have_count(0)
+    # It is in a folder that is searched, so it stays; there is nothing more to forget.
+    sidebar.button("Menu of ada").click()
+    expect(menu.filter(has_text="Check Startup Kit")).to_be_visible()
+    expect(menu.filter(has_text="Forget…")).to_have_count(0)
+    page.keyboard.press("Escape")
+    sidebar.connect("ada")
+
+
 def test_inserted_cell_is_not_run(sidebar: FlareSidebar) -> None:
     page = sidebar.page
     notebook = nbformat.v4.new_notebook(
@@ -164,6 +230,10 @@ def test_inserted_cell_is_not_run(sidebar: FlareSidebar) -> None:
     expect(cells).to_have_count(2)
     expect(cells.nth(1)).to_contain_text(re.compile(r"%load_ext flare_widgets\s*%flare connect"))
     expect(cells.nth(1).locator(".jp-InputPrompt")).to_have_text("[ ]:")
+    sidebar.drag_session("ada@127.0.0.1", cells.first)
+    expect(cells).to_have_count(3)
+    expect(page.locator(".jp-Notebook .jp-CodeCell").filter(has_text="%flare connect")).to_have_count(2)
+    assert cells.locator(".jp-InputPrompt").all_inner_texts() == ["[ ]:"] * 3
     sidebar.close_documents()
     sidebar.lab.shut_down_kernels()
 
@@ -215,8 +285,7 @@ def test_axe_finds_nothing_serious(sidebar: FlareSidebar, theme: str, pictures: 
 def test_log_out_leaves_tab_that_says_so(sidebar: FlareSidebar) -> None:
     sidebar.button("All jobs").click()
     expect(sidebar.jobs().rows).to_have_count(3)
-    sidebar.button("Menu of ada@127.0.0.1").click()
-    sidebar.menu_entry("Log Out").click()
+    sidebar.log_out()
     expect(sidebar.tab.get_by_role("button", name="Connect…")).to_be_visible()
     expect(sidebar.status_item).to_be_hidden()
     sidebar.connect("ada")

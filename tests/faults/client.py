@@ -51,7 +51,7 @@ class Client:
                 stderr=errors,
                 text=True,
                 cwd=ROOT,
-                env={**os.environ, "TMPDIR": str(self.scratch), "PYTHONPATH": _path()},
+                env={**os.environ, "TMPDIR": str(self.scratch), "PYTHONPATH": make_path()},
             )
         threading.Thread(target=self._read, name="faults-client", daemon=True).start()
         self.wait(_START_TIMEOUT_S)
@@ -135,6 +135,7 @@ class Client:
             self._process.wait()
 
 
-def _path() -> str:
+def make_path() -> str:
+    """Return the path on which the modules of the suite are found."""
     own = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "support")]
     return os.pathsep.join([*own, *filter(None, [os.environ.get("PYTHONPATH", "")])])

@@ -2,52 +2,84 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import queue
 import random
 import shutil
 import statistics
+import subprocess
 import sys
 import threading
 import time
-from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import kits
-import psutil
 from fragile import Fragile
-from jobs import write_job
 
-from flare_widgets import Monitor, connect
-from flare_widgets.monitoring.job.watch import Watch
-
+from .client import ROOT, make_path
 from .fault_proxy import FaultProxy
 from .judge import Judge
+from .soak_client import END_TIMEOUT_S, Sample
 
 CUT_INTERVAL_S = 25.0
-WATCHED = 20
-"""Jobs that are watched at any time."""
-
-SAMPLE_INTERVAL_S = 5.0
-END_TIMEOUT_S = 180.0
-"""For the last jobs to end."""
+KEPT = 20
+"""Ended jobs that stay at the server. Older ones are deleted, since each list of jobs has all of them: growth would be
+theirs. (:mod:`fragile` has the server survive that.)"""
 
 MAX_MEMORY_MB_PER_MINUTE = 0.5
-"""By which memory may grow in the second half."""
+MAX_BLOCKS_PER_MINUTE = 100.0
+"""Limits of growth in the second half."""
 
 JUDGED_AFTER_S = 1200.0
 """Length of a run in which growth can be told from the noise."""
 
 MAX_MORE_THREADS, MAX_MORE_DESCRIPTORS = 3, 4
+_END_TIMEOUT_S = END_TIMEOUT_S + 60.0
 
 
-@dataclass(frozen=True)
-class Sample:
-    """This process, in which the client is, at one moment."""
+@dataclass
+class Soaked:
+    """Events of a soak.
 
-    second: float
-    memory: float
-    threads: int
-    descriptors: int
+    Attributes
+    ----------
+    names
+        The name of each job that was submitted, by id.
+    ended
+        The status with which the watch of each job ended.
+    samples
+        Of the client's process.
+    cuts
+        How often all connections were cut.
+    problems
+        Everything that went wrong, in words.
+    """
+
+    names: dict[str, str] = field(default_factory=dict)
+    ended: dict[str, str] = field(default_factory=dict)
+    samples: list[Sample] = field(default_factory=list)
+    cuts: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def take(self, event: dict[str, Any]) -> None:
+        """Take an event of the client."""
+        kind, job = event.pop("event"), event.get("job", "")
+        if kind == "sample":
+            self.samples.append(Sample(**event))
+            print(f"{len(self.names)} jobs, {self.samples[-1]}", file=sys.stderr)
+        elif kind == "submitted":
+            self.names[job] = event["name"]
+        elif kind == "ended":
+            self.ended[job] = event["status"]
+            if event["error"]:
+                self.problems.append(f"the watch of {job} failed: {event['error']}")
+        else:
+            self.problems.append(f"the watch of {job} has not ended: {event['status']}")
 
 
 def soak(fragile: Fragile, folder: Path, seconds: float) -> tuple[str, list[str]]:
@@ -65,84 +97,115 @@ def soak(fragile: Fragile, folder: Path, seconds: float) -> tuple[str, list[str]
     proxy = FaultProxy(fragile.federation.port, random.Random(0))
     judge = Judge(fragile.kit)
     kit = Path(shutil.copytree(fragile.kit, folder / "kit"))
-    samples: list[Sample] = []
-    answered: list[str] = []
-    ended: dict[str, str] = {}
-    problems: list[str] = []
-    cuts = 0
+    soaked = Soaked()
+    checked: set[str] = set()
+    next_cut = time.monotonic() + CUT_INTERVAL_S
     with proxy.running() as port:
         kits.edit_admin(kit, host="localhost", port=port)
-        with connect(kit, timeout=30) as session:
-            monitor = Monitor(session)
-            watches: list[Watch] = []
-            began = time.monotonic()
-            end, last = began + seconds, began + seconds + END_TIMEOUT_S
-            next_cut, next_sample = began + CUT_INTERVAL_S, began
-            while (now := time.monotonic()) < end or (watches and now < last):
-                if now >= next_cut:
+        with _client(kit, folder, seconds) as events:
+            while (event := _next(events, next_cut)) is not _OVER:
+                if event is not None:
+                    soaked.take(event)
+                if time.monotonic() >= next_cut:
                     proxy.cut()
-                    cuts += 1
+                    soaked.cuts += 1
                     next_cut += CUT_INTERVAL_S
-                if now >= next_sample:
-                    samples.append(_sample(now - began))
-                    next_sample += SAMPLE_INTERVAL_S
-                    print(f"{now - began:.0f} s: {len(answered)} jobs, {samples[-1]}", file=sys.stderr)
-                for watch in [watch for watch in watches if watch.done]:
-                    watches.remove(watch)
-                    ended[watch.job_id] = watch.snapshot.status
-                    if watch.error is not None:
-                        problems.append(f"the watch of {watch.job_id} failed: {watch.error!r}")
-                if now < end and len(watches) < WATCHED:
-                    made = write_job(folder, f"soak-{len(answered)}", sites=1)
-                    answered.append(session.submit_job(str(made)))
-                    watches.append(monitor.watch(answered[-1]))
-                    shutil.rmtree(made)
-                else:
-                    time.sleep(0.1)
-            problems += [f"the watch of {watch.job_id} has not ended: {watch.snapshot.status}" for watch in watches]
-            monitor.close()
-    problems += _compare(judge, answered, ended)
+                old = [job for job in soaked.ended if job not in checked][:-KEPT]
+                if old:
+                    soaked.problems += compare_jobs(soaked, old, judge.list_jobs())
+                    checked.update(old)
+                    for job in old:
+                        judge.delete(job)
+    soaked.problems += compare_jobs(soaked, [job for job in soaked.names if job not in checked], judge.list_jobs())
     judge.close()
-    samples = [sample for sample in samples if sample.second <= seconds]  # then it only waits for the last jobs
-    return _report(samples, len(answered), len(ended), cuts, problems), problems
+    text, problems = report_growth(soaked.samples)
+    heading = f"{len(soaked.names)} jobs submitted, {len(soaked.ended)} watches ended, {soaked.cuts} cuts"
+    return f"{heading} in {seconds:.0f} s\n{text}", soaked.problems + problems
 
 
-def _sample(second: float) -> Sample:
-    process = psutil.Process()
-    return Sample(second, process.memory_info().rss / 1e6, threading.active_count(), process.num_fds())
+_OVER: dict[str, Any] = {"event": "over"}
 
 
-def _compare(judge: Judge, answered: list[str], ended: dict[str, str]) -> list[str]:
-    """Compare what the client was told with the server's list."""
-    jobs = {str(job["job_id"]): job for job in judge.list_jobs() if str(job["job_name"]).startswith("soak-")}
-    names = Counter(str(job["job_name"]) for job in jobs.values())
-    problems = [f"doubled: {count} jobs named {name}" for name, count in names.items() if count > 1]
-    problems += [f"lost: job {job}" for job in answered if job not in jobs]
-    problems += [
-        f"the watch of {job} ended with {status}, but it is {jobs[job]['status']}"
-        for job, status in ended.items()
-        if job in jobs and jobs[job]["status"] != status
-    ]
+def _next(events: queue.Queue[dict[str, Any]], until: float) -> dict[str, Any] | None:
+    with contextlib.suppress(queue.Empty):
+        return events.get(timeout=max(0.0, until - time.monotonic()))
+    return None
+
+
+@contextlib.contextmanager
+def _client(kit: Path, folder: Path, seconds: float) -> Iterator[queue.Queue[dict[str, Any]]]:
+    """Run the client; yield its events, the last of which is :data:`_OVER`."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "faults.soak_client", str(kit), str(folder), str(seconds)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": make_path()},
+    )
+    events: queue.Queue[dict[str, Any]] = queue.Queue()
+
+    def read() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            events.put(json.loads(line))
+        events.put(_OVER)
+
+    guard = threading.Timer(seconds + _END_TIMEOUT_S, process.kill)
+    guard.start()
+    threading.Thread(target=read, name="faults-soak", daemon=True).start()
+    try:
+        yield events
+        if code := process.wait(30):
+            raise RuntimeError(f"the client of the soak ended with exit code {code}")
+    finally:
+        guard.cancel()
+        process.kill()
+        process.wait()
+
+
+def compare_jobs(soaked: Soaked, jobs: Sequence[str], listed: Sequence[dict[str, Any]]) -> list[str]:
+    """Compare what the client was told of jobs with the server's list. Pure."""
+    found = {str(job["job_id"]): job for job in listed}
+    names = [str(job["job_name"]) for job in listed]
+    problems = [f"lost: job {job}" for job in jobs if job not in found]
+    for job in jobs:
+        if (count := names.count(soaked.names[job])) > 1:
+            problems.append(f"doubled: {count} jobs named {soaked.names[job]}")
+        status = soaked.ended.get(job)
+        if job in found and status is not None and found[job]["status"] != status:
+            problems.append(f"the watch of {job} ended with {status}, but it is {found[job]['status']}")
     return problems
 
 
-def _report(samples: list[Sample], submitted: int, ended: int, cuts: int, problems: list[str]) -> str:
-    """Return the figures in words; add growth to the problems."""
+def report_growth(samples: Sequence[Sample]) -> tuple[str, list[str]]:
+    """Return the figures in words, and what grows too much. Pure."""
     first, last = samples[len(samples) // 4], samples[-1]
     half = samples[len(samples) // 2 :]
-    rate = 0.0
-    if len(half) > 1:
-        rate = 60 * statistics.linear_regression([s.second for s in half], [s.memory for s in half]).slope
     is_judged = last.second >= JUDGED_AFTER_S
-    if is_judged and rate > MAX_MEMORY_MB_PER_MINUTE:
-        problems.append(f"memory grows by {rate:.2f} MB a minute in the second half")
+    problems = []
+    lines = []
+    for name, label, limit in (
+        ("memory", "memory in MB", MAX_MEMORY_MB_PER_MINUTE),
+        ("free", "of it, kept by the allocator for later use", None),
+        ("blocks", "blocks that Python's objects hold", MAX_BLOCKS_PER_MINUTE),
+    ):
+        rate = _rate(half, name)
+        if is_judged and limit is not None and rate > limit:
+            problems.append(f"{label}: {rate:+.2f} a minute in the second half, more than {limit}")
+        grown = f"{getattr(first, name):.0f} -> {getattr(last, name):.0f}"
+        lines.append(f"{label} {grown}, {rate:+.2f} a minute in the second half")
     for name, limit in (("threads", MAX_MORE_THREADS), ("descriptors", MAX_MORE_DESCRIPTORS)):
         early, late = (max(getattr(s, name) for s in part) for part in (samples[: len(samples) // 2], half))
         if late > early + limit:
             problems.append(f"{name} grew from {early} to {late}")
-    return (
-        f"{submitted} jobs submitted, {ended} watches ended, {cuts} cuts in {last.second:.0f} s\n"
-        f"memory {first.memory:.0f} -> {last.memory:.0f} MB, {rate:+.2f} MB a minute in the second half"
-        f"{'' if is_judged else f' (judged only after {JUDGED_AFTER_S / 60:.0f} minutes)'}\n"
-        f"threads {first.threads} -> {last.threads}, descriptors {first.descriptors} -> {last.descriptors}"
-    )
+    lines.append(f"threads {first.threads} -> {last.threads}, descriptors {first.descriptors} -> {last.descriptors}")
+    if not is_judged:
+        lines.append(f"(growth is judged only after {JUDGED_AFTER_S / 60:.0f} minutes)")
+    return "\n".join(lines), problems
+
+
+def _rate(samples: Sequence[Sample], name: str) -> float:
+    """The growth of something, by minute."""
+    if len(samples) < 2:
+        return 0.0
+    return 60 * statistics.linear_regression([s.second for s in samples], [getattr(s, name) for s in samples]).slope

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cells import take_frames
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
@@ -32,7 +33,7 @@ class Conversation(RuleBasedStateMachine):
             self.cell.post("c", "t", None)
         self.cell.hello()
         assert self.cell.receive(frames.encode(Frame(FrameType.READY))) == [Ready()]
-        self.cell.data_to_send()
+        take_frames(self.cell)
         self.asked: list[str] = []
         self.chunks: dict[int, list[tuple[dict[str, Any], bytes]]] = {}
         self.arrived: dict[int, set[int]] = {}
@@ -202,7 +203,7 @@ class Conversation(RuleBasedStateMachine):
         return self.cell.receive(frames.encode(Frame(FrameType.DATA, headers, payload, 1)))
 
     def said(self) -> list[Frame]:
-        said = [frames.decode(data) for data in self.cell.data_to_send()]
+        said = [frames.decode(data) for data in take_frames(self.cell)]
         self.numbers += [frame.sequence for frame in said]
         return said
 

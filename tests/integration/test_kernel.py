@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import kits
 import pytest
 from jobs import write_job
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import start_new_kernel
+from servers import FlareServer
 
 from flare_widgets.api import Session
 from flare_widgets.federation import LocalFederation
@@ -221,3 +223,26 @@ def test_interrupt_ends_wait_and_keeps_session(federation: LocalFederation, wait
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
+
+
+@pytest.mark.parametrize("mode", ["Verbose", "Context"])
+def test_no_output_of_kernel_has_token(mode: str, kernel: Kernel, tmp_path: Path) -> None:
+    """Of calls that fail, by the API, by a verb and by ``%tb``: all that a notebook saves."""
+    server = FlareServer()
+    server.commands["list_jobs"] = b"not JSON"
+    with server.running() as port:
+        kit = kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port)
+        kernel.run(f"%xmode {mode}")
+        cells = [
+            f"import flare_widgets\ns = flare_widgets.connect({str(kit)!r}); s.set_timeout(1)\ns.list_jobs()",
+            "%tb",
+            f"%flare connect {kit} --name leaky",
+            "%flare jobs",
+            "%tb",
+            "%flare close leaky\ns.close()\n%xmode Context",
+        ]
+        done = [kernel.run(cell) for cell in cells]
+    shown = "\n".join("\n".join([cell["text"], *cell.get("traceback", [])]) for cell in done)
+    assert done[0]["ename"] == "ProtocolError"
+    assert shown.count("is not JSON") >= 3
+    assert [secret for secret in ("the-secret-session-token", "the-secret-cell-token") if secret in shown] == []

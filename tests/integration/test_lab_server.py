@@ -120,9 +120,11 @@ def test_no_route_changes_anything_by_http(server: JupyterServer) -> None:
 def test_authorizer_is_asked_for_each_message(guarded: JupyterServer) -> None:
     with LabPage(guarded) as page:
         assert page.welcome["may"] == ["read"]
-        for do in ("connect", "close", "use", "check_kit", "local_start", "anything"):
+        for do in ("connect", "close", "use", "check_kit", "forget", "local_start", "anything"):
             answer = page.ask(do, folder="hello", session="x")
             assert (answer["op"], answer["why"]) == ("refused", "You may not do this on this Jupyter server.")
+        assert page.open("results", job="a1")["why"] == "You may not do this on this Jupyter server."
+        assert page.open("job", job="a1")["why"].startswith("Not connected")  # to look is allowed
         assert page.ask("visible", visible=True)["op"] == "done"
         assert page.ask("check_job", folder="hello")["op"] == "done"
 
@@ -217,6 +219,12 @@ def test_job_from_folder_to_its_end(server: JupyterServer, federation: LocalFede
         assert notice["open"] == {"kind": "job", "args": {"session": session, "job": job_id}}
         assert notice["tone"] == "done"
         page.wait_for(lambda facts: facts["ended"]["finished"] >= 1)
+        results = page.open("results", session=session, job=job_id)
+        assert results["view"] == "results"
+        heading = results["state"]["heading"]
+        assert (heading["name"], heading["job_id"]) == ("hello", job_id)
+        assert heading["folder"].startswith(f"results/hello-{job_id[:8]}")
+        assert (root / heading["folder"]).is_dir()
 
         page.send(jobs["model"], kind="ask", action="delete")
         page.send(jobs["model"], kind="start", action="delete", arguments={"jobs": [job_id]})
@@ -228,7 +236,7 @@ def test_job_from_folder_to_its_end(server: JupyterServer, federation: LocalFede
             )
         )
         assert page.ask("close", session=session)["op"] == "done"
-        views = {each["model"] for each in (form, jobs, job, system)}
+        views = {each["model"] for each in (form, jobs, job, system, results)}
         page.ask("refresh")
         assert views == {frame["model"] for text in page.frames if (frame := json.loads(text))["op"] == "gone"}
         wait_until(lambda: not file.exists())

@@ -24,8 +24,15 @@ from flare_widgets.federation import LocalFederation
 
 @pytest.fixture(scope="module", params=["tcp", "grpc"])
 def federation(request: pytest.FixtureRequest) -> Iterator[LocalFederation]:
-    with LocalFederation(2, scheme=request.param) as federation:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("http_proxy", "https_proxy"):  # FLARE's gRPC would ask them even for this machine
+            patch.setenv(name, "http://127.0.0.1:9")
+        federation = LocalFederation(2, scheme=request.param)
+        federation.start()
+    try:
         yield federation
+    finally:
+        federation.stop()
 
 
 @pytest.fixture

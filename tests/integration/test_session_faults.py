@@ -6,13 +6,17 @@ import base64
 import contextlib
 import logging
 import signal
+import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgpack
+import psutil
 import pytest
 from common import ADMIN
 from fragile import Fragile
@@ -22,6 +26,8 @@ from waiting import wait_until
 
 from flare_widgets.api import FlareError, NoConnection, Session, SessionState, new_secure_session
 from flare_widgets.kit import StartupKit
+from flare_widgets.wire import frames
+from flare_widgets.wire.frames import Frame, FrameType
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -245,3 +251,86 @@ def test_secrets_are_never_shown(
     assert len(signatures) > 8
     assert ADMIN in text
     assert [s for s in secrets if s in text] == []
+
+
+def list_inner_ports(fragile: Fragile, module: str) -> list[int]:
+    """The ports on which a process of the federation listens, but for the one for everybody."""
+    mine = [p for p in psutil.process_iter() if is_running(p, module) and str(fragile.folder) in " ".join(p.cmdline())]
+    ports = {c.laddr.port for p in mine for c in p.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
+    return sorted(ports - {fragile.federation.port})
+
+
+def is_running(process: psutil.Process, module: str) -> bool:
+    try:
+        return any(word.endswith(module) for word in process.cmdline())
+    except psutil.Error:
+        return False
+
+
+class Stranger:
+    """Another user of the machine, at an inner port: no TLS, no certificate, no token."""
+
+    def __init__(self, port: int, party: str) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), 5)
+        self._party, self._name = party, f"{party}.{uuid.uuid4()}"
+        self._received = b""
+        self.send(Frame(FrameType.HELLO, {}, msgpack.packb({"endpoint_name": self._name, "fqcn": self._name})))
+
+    def send(self, frame: Frame) -> None:
+        self._socket.sendall(frames.encode(frame))
+
+    def receive(self, seconds: float) -> Frame | None:
+        """The next frame, if one comes in time."""
+        self._socket.settimeout(seconds)
+        while len(self._received) < (size := self._next_size()):
+            try:
+                piece = self._socket.recv(1 << 16)
+            except (TimeoutError, ConnectionError):
+                return None
+            if not piece:
+                return None
+            self._received += piece
+        frame, self._received = self._received[:size], self._received[size:]
+        return frames.decode(frame)
+
+    def _next_size(self) -> int:
+        prefix = self._received[: frames.PREFIX_SIZE]
+        return frames.read_length(prefix) if len(prefix) == frames.PREFIX_SIZE else frames.PREFIX_SIZE
+
+    def ask(self, topic: str, seconds: float = 3) -> Any:
+        """What a request of FLARE's network management is answered with; None if there is no answer."""
+        request_id = str(uuid.uuid4())
+        self.send(
+            Frame(
+                FrameType.DATA,
+                {
+                    "cn__msg_type": "req", "cn__channel": "_net_manager", "cn__topic": topic, "cn__origin": self._name,
+                    "cn__from": self._name, "cn__destination": self._party, "cn__to": self._party,
+                    "cn__route": [[self._name, time.time()]], "cn__req_id": request_id, "cn__reply_expected": True,
+                    "cn__payload_encoding": "none", "cn__payload_len": 0,
+                },
+                b"",
+                app_id=1,
+            )
+        )  # fmt: skip
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0 and (frame := self.receive(left)) is not None:
+            if frame.headers.get("cn__req_id") == request_id:
+                return frame.headers.get("cn__return_code")
+        return None
+
+
+def test_inner_ports_answer_as_documented(fragile: Fragile) -> None:
+    """docs/security.md says so: FLARE's own doing. Should it ever change, the page has to follow."""
+    (site,), (server,) = (list_inner_ports(fragile, f"{kind}_train") for kind in ("client", "server"))
+    stranger = Stranger(site, "site-1")
+    greeting = stranger.receive(5)
+    assert greeting is not None
+    assert greeting.type is FrameType.READY
+    assert [stranger.ask(topic) for topic in ("process_info", "config_vars")] == ["ok", "ok"]
+    assert Stranger(server, "server").ask("process_info", 2) is None
+    before = fragile.federation.states["site-1"].starts
+    assert stranger.ask("stop_cell") == "ok"
+    wait_until(lambda: fragile.federation.states["site-1"].starts > before, 60)
+    with new_secure_session(ADMIN, str(fragile.kit)) as session:
+        wait_until(lambda: [each.name for each in session.get_system_info().client_info] == ["site-1"], 60)

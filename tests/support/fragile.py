@@ -16,24 +16,45 @@ import pytest
 from flare_widgets.federation import LocalFederation
 
 # Loaded by each Python process of the federation: lets a file say after how many idle seconds FLARE's server ends a
-# session (a constant in its code, half an hour), and lets it look for such sessions more often.
-IDLE = """\
+# session (a constant in its code, half an hour), and lets it look for such sessions more often. And a job that is
+# deleted while the server looks for jobs to start does not end the thread that does so.
+CHANGES = """\
 import importlib.machinery
 import sys
 
 
+def forget_soon(module):
+    idle = property(lambda self: float(open({file!r}).read()), lambda self, value: None)
+    module.SessionManager.idle_timeout = idle
+    module.SessionManager.monitor_interval = property(lambda self: 0.1, lambda self, value: None)
+
+
+def survive_deletion(module):
+    scan = module.SimpleJobDefManager._scan
+
+    def scan_what_is_there(self, *args, **kwargs):
+        try:
+            scan(self, *args, **kwargs)
+        except Exception as e:
+            if "does not exist" not in str(e):
+                raise
+
+    module.SimpleJobDefManager._scan = scan_what_is_there
+
+
+changes = {{"nvflare.fuel.hci.server.sess": forget_soon, "nvflare.apis.impl.job_def_manager": survive_deletion}}
+
+
 class Finder:
     def find_spec(self, name, path, target=None):
-        if name != "nvflare.fuel.hci.server.sess":
+        if name not in changes:
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path)
         load = spec.loader.exec_module
 
         def exec_module(module):
             load(module)
-            idle = property(lambda self: float(open({file!r}).read()), lambda self, value: None)
-            module.SessionManager.idle_timeout = idle
-            module.SessionManager.monitor_interval = property(lambda self: 0.1, lambda self, value: None)
+            changes[name](module)
 
         spec.loader.exec_module = exec_module
         return spec
@@ -69,7 +90,7 @@ class Fragile:
         (folder / "python").mkdir()
         self._idle = folder / "idle"
         self.forget_sessions(after=1800)
-        (folder / "python" / "sitecustomize.py").write_text(IDLE.format(file=str(self._idle)))
+        (folder / "python" / "sitecustomize.py").write_text(CHANGES.format(file=str(self._idle)))
         self.scratch = folder / "tmp"
         self.scratch.mkdir()
         self.federation = LocalFederation(1, folder=folder / "federation", scheme=scheme)

@@ -211,16 +211,39 @@ class FlareServer:
 
     def say(self, topic: str, text: str) -> None:
         """Say something unasked, to everybody who is connected."""
-        assert self._loop is not None
-        for socket in self.sockets:
-            data = self._stream("hci_channel", topic, text, {})
-            asyncio.run_coroutine_threadsafe(socket.send(data), self._loop).result(10)
+        self._say(lambda: self._stream("hci_channel", topic, text, {}))
+
+    def say_part(self, text: str, size: int, number: int, *, is_last: bool = False) -> None:
+        """Say a part of the answer to the latest command.
+
+        Parameters
+        ----------
+        text
+            The whole answer.
+        size
+            Bytes of a part; the last one has the rest.
+        number
+            The part's, from 0.
+        is_last
+            True for the last one.
+        """
+        blob, start = fobs.encode(text), number * size
+        chunk = {"sm__id": 1000, "sm__sq": number, "sm__os": start, "sm__dt": 2 if is_last else 1, "sm__pe": "fobs"}
+        about = {"sm__ch": "return_only", "sm__tp": "hci_channel:command", "sm__ri": self.heard[-1]["sm__ri"]}
+        headers = {"cn__channel": "sm__STREAM", "cn__topic": "sm__DATA", "cn__origin": "server", **chunk, **about}
+        payload = blob[start:] if is_last else blob[start : start + size]
+        self._say(lambda: frames.encode(Frame(FrameType.DATA, headers, payload, 1)))
 
     def hang_up(self) -> None:
         """End all connections without a word."""
         assert self._loop is not None
         for socket in self.sockets:
             self._loop.call_soon_threadsafe(socket.transport.abort)
+
+    def _say(self, make: Callable[[], bytes]) -> None:
+        assert self._loop is not None
+        for socket in self.sockets:
+            asyncio.run_coroutine_threadsafe(socket.send(make()), self._loop).result(10)
 
     async def _talk(self, socket: ServerConnection) -> None:
         self._loop = asyncio.get_running_loop()

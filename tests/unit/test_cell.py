@@ -8,10 +8,11 @@ from typing import Any
 
 import msgpack
 import pytest
+from cells import take_frames
 
 from flare_widgets.errors import ProtocolError
 from flare_widgets.wire import fobs, frames, streams
-from flare_widgets.wire.cell import Bye, Cell, CellReply, CellState, Message, Ready, new_admin_name
+from flare_widgets.wire.cell import Bye, Cell, CellReply, CellState, Message, Ready, ReplyProgress, new_admin_name
 from flare_widgets.wire.frames import Frame, FrameType
 
 NAME = "_admin_name"
@@ -19,7 +20,7 @@ NAME = "_admin_name"
 
 def said(cell: Cell) -> list[Frame]:
     """Return the cell's output, as frames."""
-    return [frames.decode(data) for data in cell.data_to_send()]
+    return [frames.decode(data) for data in take_frames(cell)]
 
 
 def hears(cell: Cell, kind: FrameType, headers: dict[str, Any] | None = None, payload: bytes = b"") -> list[Any]:
@@ -44,7 +45,7 @@ def cell() -> Cell:
     cell = Cell(NAME, clock=lambda: 1000.0)
     cell.hello()
     hears(cell, FrameType.READY)
-    cell.data_to_send()
+    take_frames(cell)
     return cell
 
 
@@ -204,6 +205,28 @@ def test_large_request_is_chunked_with_headers(cell: Cell) -> None:
     assert fobs.decode(b"".join(f.payload for f in sent)) == bytes(3 << 20)
 
 
+def test_long_request_is_sent_frame_by_frame(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    encode = frames.encode
+
+    def count(frame: Frame) -> bytes:
+        made.append(len(frame.payload))
+        return encode(frame)
+
+    monkeypatch.setattr("flare_widgets.wire.cell.encode", count)
+    cell.stream("a", "t", {"data": fobs.Pieces([bytes(1 << 20)] * 5)})
+    assert made == []  # a frame is made when it is its turn
+    assert cell.take_frame() is None
+    cell.take_frame(of_long_stream=True)
+    cell.ping()
+    ping = cell.take_frame(of_long_stream=True)  # goes between
+    assert ping is not None
+    assert frames.decode(ping).type is FrameType.PING
+    assert made == [1 << 20, len(frames.decode(ping).payload)]
+    assert len(take_frames(cell)) == 5
+    assert not cell.has_frames
+
+
 def test_message_that_wants_no_answer(cell: Cell) -> None:
     cell.post("download_service__", "x", {"cancel": True})
     (frame,) = said(cell)
@@ -216,7 +239,8 @@ def test_streamed_reply(cell: Cell) -> None:
     said(cell)
     payload = fobs.encode("the answer")
     common = dict[str, Any](id=77, ch="return_only", tp="hci_channel:command", ri=request_id, pe="fobs")
-    assert hears_stream(cell, payload=payload[:5], sq=0, dt=1, cn__return_code="ok", **common) == []
+    begun = hears_stream(cell, payload=payload[:5], sq=0, dt=1, cn__return_code="ok", **common)
+    assert begun == [ReplyProgress(request_id)]
     assert said(cell) == []
     (reply,) = hears_stream(cell, payload=payload[5:], sq=1, dt=2, **common)
     assert reply == CellReply(request_id, "ok", "", "the answer")
@@ -302,7 +326,7 @@ def test_finished_requests_leave_no_state(cell: Cell) -> None:
             hears_stream(cell, payload=b"x", id=1000 + number, sq=0, dt=2, ch="return_only", ri=request_id)
     said(cell)
     assert cell._pending_streams == {}
-    assert cell.data_to_send() == []
+    assert take_frames(cell) == []
 
 
 def test_server_says_farewell(cell: Cell) -> None:
@@ -340,5 +364,5 @@ def test_unknown_request_is_declined(cell: Cell) -> None:
 
 def test_what_is_queued_is_taken_once(cell: Cell) -> None:
     cell.bye()
-    assert len(cell.data_to_send()) == 1
-    assert cell.data_to_send() == []
+    assert len(take_frames(cell)) == 1
+    assert take_frames(cell) == []

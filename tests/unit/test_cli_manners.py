@@ -267,6 +267,15 @@ def test_status_line_without_stderr_is_harmless(monkeypatch: pytest.MonkeyPatch)
     line.clear()
 
 
+def test_submit_without_stderr_prints_id(
+    session: FakeSession, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    assert cli.main(["submit", "jobs/hello"]) == ExitCode.DONE
+    assert capsys.readouterr().out == f"{JOB_ID}\n"
+    assert len(session.submitted) == 1
+
+
 def test_lost_terminal_does_not_end_command(monkeypatch: pytest.MonkeyPatch) -> None:
     class LostTerminal(FullDisk):
         def isatty(self) -> bool:

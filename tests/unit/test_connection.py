@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import sys
 import threading
 import time
@@ -217,6 +218,34 @@ def test_command_that_is_not_answered(session: Session, server: FlareServer) -> 
     assert not isinstance(caught.value, OutcomeUnknown)  # nothing was to be done
     assert session.list_jobs() == []
     assert logins(server) == 1
+
+
+def test_time_limit_begins_anew_with_each_part(session: Session, server: FlareServer) -> None:
+    server.commands["list_jobs"] = None
+    answer = json.dumps(ok(jobs=[{"job_id": "j"}]))
+    session.set_timeout(1)
+    with ThreadPoolExecutor(1) as pool:
+        listing = pool.submit(session.list_jobs)
+        wait_until(lambda: "list_jobs" in server.lines)
+        began, number = time.monotonic(), 0
+        while time.monotonic() - began < 1.3:
+            server.say_part(answer, 2, number)
+            number += 1
+            threading.Event().wait(0.05)
+        server.say_part(answer, 2, number, is_last=True)
+        assert listing.result(10) == [{"job_id": "j"}]
+    assert server.lines.count("list_jobs") == 1
+
+
+def test_answer_that_stops_halfway_times_out(session: Session, server: FlareServer) -> None:
+    server.commands["list_jobs"] = None
+    session.set_timeout(0.3)
+    with ThreadPoolExecutor(1) as pool:
+        listing = pool.submit(session.list_jobs)
+        wait_until(lambda: "list_jobs" in server.lines)
+        server.say_part(json.dumps(ok(jobs=[])), 2, 0)
+        with pytest.raises(NoConnection, match="did not answer 'list_jobs'"):
+            listing.result(10)
 
 
 def test_aborting_is_tried_again(session: Session, server: FlareServer) -> None:

@@ -215,6 +215,22 @@ def test_report_of_several_compares_them() -> None:
     assert html.count('class="flw-job ') == 2
 
 
+def test_comparison_in_report_is_not_shortened() -> None:
+    metrics = tuple(
+        Series(name, "", tuple(Point(n, n / 200) for n in range(200))) for name in ("accuracy", "loss", "f1", "auc")
+    )
+    jobs = [replace(SNAPSHOT, job_id=f"{n:08x}", name=f"job-{n}", metrics=metrics, results=None) for n in range(80)]
+    (comparison,) = html_of_comparison(report_html(jobs, 200.0))
+    assert [f"job-{n}<" in comparison for n in range(80)] == [True] * 80
+    assert all(f"{name} by round" in comparison for name in ("accuracy", "loss", "f1", "auc"))
+    assert "live view has" not in comparison
+
+
+def html_of_comparison(html: str) -> list[str]:
+    """The comparisons in a report: what is before the first job."""
+    return [each.split('class="flw-job ')[0] for each in html.split('class="flw-compare ')[1:]]
+
+
 def test_report_shows_metrics_and_files_of_job() -> None:
     html = report_html([SNAPSHOT], 200.0)
     for words in ("Report on hello", "accuracy by round", "loss by step", "models/best.npy", "1 file, 1.0 kB"):

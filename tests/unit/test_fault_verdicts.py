@@ -14,6 +14,8 @@ from faults.fault_proxy import FaultProxy
 from faults.judge import Answer, find_doubles, judge_abort, judge_new_job, judge_read, judge_watch
 from faults.report import count_injected, count_verdict, format_table, list_problems
 from faults.run import Outcome
+from faults.soak import Soaked, compare_jobs, report_growth
+from faults.soak_client import Sample, take_sample
 from faults.trials import Trial
 from waiting import wait_until
 
@@ -94,6 +96,60 @@ def test_report_counts_verdicts() -> None:
         ["| server killed", "1", "2", "2"],
         ["| **sum**", "2", "3", "2"],
     ]
+
+
+def test_soak_compares_jobs_with_server() -> None:
+    soaked = Soaked()
+    for job in "abcd":
+        soaked.take({"event": "submitted", "job": job, "name": f"soak-{job}"})
+    for job, status in {"a": "FINISHED:COMPLETED", "b": "FINISHED:COMPLETED", "c": "FINISHED:ABORTED"}.items():
+        soaked.take({"event": "ended", "job": job, "status": status, "error": "lost" if job == "c" else ""})
+    soaked.take({"event": "unended", "job": "d", "status": "RUNNING"})
+    assert [problem.partition(": ")[0] for problem in soaked.problems] == [
+        "the watch of c failed",
+        "the watch of d has not ended",
+    ]
+    listed = [
+        {"job_id": job, "job_name": f"soak-{name}", "status": "FINISHED:COMPLETED"}
+        for job, name in {"a": "a", "x": "a", "b": "b", "d": "d"}.items()
+    ]
+    assert compare_jobs(soaked, ["b", "d"], listed) == []
+    assert compare_jobs(soaked, ["a", "c"], listed) == ["lost: job c", "doubled: 2 jobs named soak-a"]
+    listed[2]["status"] = "FINISHED:ABORTED"
+    assert compare_jobs(soaked, ["b"], listed) == [
+        "the watch of b ended with FINISHED:COMPLETED, but it is FINISHED:ABORTED"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "grows", "words"),
+    [
+        (1800, {}, []),
+        (1800, {"memory": 1.0}, ["memory in MB: +1.00 a minute"]),
+        (600, {"memory": 1.0}, []),
+        (1800, {"blocks": 200}, ["blocks that Python's objects hold: +"]),
+        (1800, {"free": 9.0}, []),
+        (600, {"threads": 1}, ["threads grew from"]),
+        (600, {"descriptors": 1}, ["descriptors grew from"]),
+    ],
+)
+def test_soak_notices_growth(seconds: int, grows: dict[str, float], words: list[str]) -> None:
+    usual = {"memory": 50.0, "free": 5.0, "blocks": 100_000, "threads": 7, "descriptors": 8}
+    samples = [
+        Sample(second, **{name: value + second // 60 * grows.get(name, 0) for name, value in usual.items()})
+        for second in range(0, seconds, 30)
+    ]
+    _, problems = report_growth(samples)
+    assert [problem[: len(start)] for problem, start in zip(problems, words, strict=True)] == words
+
+
+def test_sample_counts_what_is_held() -> None:
+    before = take_sample(0)
+    held = [[n] for n in range(10_000)]
+    after = take_sample(1)
+    assert after.blocks > before.blocks + len(held)
+    assert after.memory > 10
+    assert (after.threads, after.descriptors) >= (1, 3)
 
 
 class Echo:

@@ -153,6 +153,17 @@ def test_second_start_of_name_is_refused() -> None:
             LocalFederation(name="clinics").start()
 
 
+def test_second_start_of_name_in_another_process_is_refused() -> None:
+    code = (
+        "from flare_widgets.federation import FederationError, LocalFederation\n"
+        "try:\n    LocalFederation(name='clinics').start()\n"
+        "except FederationError as e:\n    print(e)"
+    )
+    with registry.claim_name("clinics"):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert "called 'clinics' is just being started by another process" in done.stdout
+
+
 def test_second_start_of_any_name_takes_next(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "list_running", list)
     with registry.claim_name(None) as first, registry.claim_name(None) as second:

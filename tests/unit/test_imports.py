@@ -39,7 +39,10 @@ MAY = {
         "optional_packages", "script_arguments",
     },
     "script_arguments": {"bounds", "errors", "formatting"},
-    "sweep": {"script_arguments", "monitoring", "api", "errors", "formatting", "config_files", "local_files"},
+    "sweep": {
+        "script_arguments", "monitoring", "api", "authoring", "errors", "formatting", "config_files", "local_files",
+        "optional_packages",
+    },
     "results": {
         "script_arguments",
         "bounds", "monitoring", "api", "errors", "formatting", "config_files", "local_files", "optional_packages",
@@ -64,7 +67,7 @@ MAY = {
         "config", "options", "local_files",
     },
     "lab": {
-        "views", "manager", "monitoring", "api", "kit", "errors", "formatting", "federation", "config",
+        "views", "manager", "monitoring", "results", "api", "kit", "errors", "formatting", "federation", "config",
     },
     "__main__": {"cli"},
 }

@@ -1,8 +1,9 @@
-"""The id that a verb returns: text as ever, and a handle on the job."""
+"""Values that a verb returns of a job: an id that is text as ever and a handle, and a snapshot that leads to it."""
 
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import pickle
 from collections.abc import Iterator
@@ -14,8 +15,9 @@ import pytest
 from servers import FlareServer, ok
 
 from flare_widgets.api import Session
-from flare_widgets.magics.job_id import JobId
-from flare_widgets.monitoring import Monitor
+from flare_widgets.errors import InvalidArgumentError
+from flare_widgets.magics.job_id import JobId, LinkedSnapshot, link
+from flare_widgets.monitoring import JobSnapshot, Monitor
 
 ID = "76b8d043-5f0e-4c7e-9f61-0d3c5f2f8a11"
 
@@ -50,3 +52,24 @@ def test_id_is_handle(job: JobId, server: FlareServer) -> None:
     assert job.metrics == []
     job.abort()
     assert any(line.startswith(f"abort_job {ID}") for line in server.lines)
+
+
+def test_snapshot_leads_to_its_job(job: JobId, server: FlareServer) -> None:
+    end = job.wait(10)
+    assert isinstance(end, JobSnapshot)
+    assert end.job == ID
+    assert end.job.status == "FINISHED:ABORTED"
+    # Away from its session it is a snapshot like any other.
+    pickled = pickle.loads(pickle.dumps(end))
+    assert type(pickled) is JobSnapshot
+    assert pickled.to_json() == end.to_json()
+    with pytest.raises(InvalidArgumentError, match="a copy"):
+        dataclasses.replace(end, name="other").job  # noqa: B018
+
+
+def test_only_snapshots_are_linked(job: JobId) -> None:
+    view = object()
+    assert link(job._managed, "results", view) is view
+    linked = link(job._managed, "results", JobSnapshot(ID, name="hello"))
+    assert isinstance(linked, LinkedSnapshot)
+    assert (linked.job, linked.name) == (ID, "hello")

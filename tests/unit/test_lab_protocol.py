@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
+from typing import Any
 
+import lab_transcript
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tornado.web import RequestHandler
 
+from flare_widgets.errors import JobNotFound
 from flare_widgets.lab import protocol
+from flare_widgets.lab.factories import Factories
+from flare_widgets.lab.hub import Refused
+from flare_widgets.lab.paths import PathGuard
 from flare_widgets.lab.protocol import Ask, Follow, Hello, Leave, Open, Send, encode, parse_frame, required_right
 from flare_widgets.lab.requests import StatusHandler
 from flare_widgets.lab.socket import LinkHandler, RateLimit
@@ -30,6 +37,8 @@ OPS = st.sampled_from(["hello", "open", "follow", "leave", "send", "ask", "state
         ({"op": "hello", "protocol": 2}, Hello(2), "read"),
         ({"op": "open", "ref": 1, "kind": "jobs", "args": {"session": "a"}}, Open(1, "jobs", {"session": "a"}), "read"),
         ({"op": "open", "ref": "x", "kind": "jobs"}, Open("x", "jobs", {}), "read"),
+        ({"op": "open", "ref": 1, "kind": "results", "args": {}}, Open(1, "results", {}), "write"),
+        ({"op": "ask", "ref": 1, "do": "forget", "args": {"kit": "1"}}, Ask(1, "forget", {"kit": "1"}), "execute"),
         ({"op": "follow", "model": "m"}, Follow("m"), "read"),
         ({"op": "leave", "model": "m"}, Leave("m"), "read"),
         ({"op": "send", "model": "m", "content": {"kind": "visible"}}, Send("m", {"kind": "visible"}), "read"),
@@ -79,6 +88,38 @@ def test_whatever_is_json_does_no_harm(value):
 def test_whatever_is_text_does_no_harm(text):
     frame = parse_frame(text)
     assert frame is None or required_right(frame) in protocol.RIGHTS
+
+
+class NoJobs:
+    """A session, and its monitor, that know no job."""
+
+    closed = False
+
+    def __getattr__(self, name: str) -> Any:
+        def refuse(*_: Any, **__: Any) -> None:
+            raise JobNotFound("no such job")
+
+        return refuse
+
+
+@given(
+    st.sampled_from(["job", "compare", "results", "submit"]) | st.text(max_size=4),
+    st.dictionaries(st.sampled_from(["session", "job", "jobs", "folder"]), JSON | st.just("ada"), max_size=4),
+)
+def test_whatever_is_asked_for_is_refused_in_words(kind, args):
+    managed = SimpleNamespace(name="ada", session=NoJobs(), monitor=NoJobs())
+    manager: Any = SimpleNamespace(current="ada", sessions={"ada": managed})
+    with pytest.raises((Refused, JobNotFound)) as refused:
+        Factories(manager, PathGuard(None)).make(kind, args)
+    assert str(refused.value)
+
+
+def test_transcript_is_what_the_server_half_sends():
+    """If not, run js/fixtures/make_fixtures.py; the front-end replays it."""
+    recorded = json.loads(lab_transcript.FILE.read_text("utf-8"))
+    assert lab_transcript.shape_of({str(i): step for i, step in enumerate(recorded)}) == lab_transcript.shape_of(
+        {str(i): step for i, step in enumerate(lab_transcript.record_transcript())}
+    )
 
 
 @given(st.sampled_from(["state", "update", "gone"]), st.dictionaries(st.sampled_from(["model", "why", "state"]), JSON))

@@ -21,6 +21,7 @@ from jobs import write_job
 from servers import FlareServer, ok
 from traitlets.config import Config
 
+from flare_widgets import hooks
 from flare_widgets.api import SessionState
 from flare_widgets.federation import LocalFederation
 from flare_widgets.lab import service as service_module
@@ -33,13 +34,16 @@ from flare_widgets.lab.workspace import find_lessons, make_connect_cell
 from flare_widgets.manager.shared_session import (
     SharedSession,
     find_shared_session,
+    read_news_time,
     read_shared_session,
     shared_session_file,
     write_shared_session,
 )
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.monitoring.job_list.watch import ListedJob
+from flare_widgets.monitoring.polling import intervals
 from flare_widgets.monitoring.system.snapshot import Site, SystemSnapshot
+from flare_widgets.views.display import make_jobs_view
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e"
 NOW = 1_795_000_000.0
@@ -266,6 +270,8 @@ def test_views_of_closed_session_end(root):
         ("jobs", {"session": 3}, "Not connected: connect"),
         ("job", {"job": "a b; shutdown"}, "not the id of a job"),
         ("job", {"job": None}, "not the id of a job"),
+        ("results", {"job": "../../etc"}, "not the id of a job"),
+        ("results", {"job": JOB}, "has not ended"),
         ("compare", {"jobs": [JOB]}, "two to 200 jobs"),
         ("compare", {"jobs": JOB}, "two to 200 jobs"),
         ("submit", {"folder": "../.."}, "out of the root folder"),
@@ -380,11 +386,13 @@ def test_who_acts_is_logged_without_paths(root, caplog):
             name = await connect(service, page)
             model = await service.hub.open("jobs", {"session": name})
             service.log_message(page, model.id, {"kind": "start", "action": "abort"})
+            service.log_open(page, "results", {"job": f"{JOB}{HOSTILE}"})
 
     run(scenario)
     ours = [record.getMessage() for record in caplog.records if record.name == "flare_widgets.lab"]
     assert any(": connect kit-1" in line for line in ours)
     assert any(": abort in the view" in line for line in ours)
+    assert any(f": open results {JOB}" in line for line in ours)
     assert not any(str(root) in line or "\x1b" in line for line in ours)
 
 
@@ -552,12 +560,170 @@ REQUESTS = "connect close use study forget check_kit check_job connect_cell loca
 
 @given(
     st.builds(Ask, st.just(1), st.sampled_from(REQUESTS.split()), ARGUMENTS)
-    | st.builds(Open, st.just(1), st.sampled_from([kind for kind, _ in VIEWS]), ARGUMENTS)
+    | st.builds(Open, st.just(1), st.sampled_from(["results", *(kind for kind, _ in VIEWS)]), ARGUMENTS)
 )
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_asked_is_answered(answered, frame):
     text = encode("done", ref=1, value=answered(frame))
     assert "anything" not in text  # a part of the path of the root folder
+
+
+# -- results, and jobs of kernels -------------------------------------------------------------------------------
+
+
+def end_job(server):
+    server.jobs[0] |= {"name": "hello", "status": "FINISHED:COMPLETED", "duration": "0:00:10"}
+
+
+def write_result(folder, **files):
+    """Write a result as it was downloaded: what is there is not asked for again."""
+    meta = {"job_id": JOB, "name": "hello", "status": "FINISHED:COMPLETED"}
+    for name, content in {"meta.json": json.dumps(meta), "workspace/log.txt": "x", **files}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content)
+
+
+def test_results_are_in_root_folder_and_say_no_other_path(root, server):
+    end_job(server)
+    write_result(root / "results" / f"hello-{JOB[:8]}", **{"workspace/model.pt": "no model"})
+
+    async def scenario():
+        async with serving(root) as service:
+            page = Page()
+            name = await connect(service, page)
+            model = await service.hub.open("results", {"session": name, "job": JOB})
+            service.hub.follow(page, model.id)
+            (state,) = page.of("state")
+            heading = state["state"]["heading"]
+            assert (heading["name"], heading["job_id"]) == ("hello", JOB)
+            assert heading["folder"] == f"results/hello-{JOB[:8]}"
+            assert heading["place"].endswith(f"in results/hello-{JOB[:8]}")
+            (found,) = state["state"]["contents"]["models"]
+            assert f"'results/hello-{JOB[:8]}/workspace/model.pt'" in found["load_line"]
+            assert str(root) not in json.dumps(page.frames)
+
+    run(scenario)
+
+
+def test_large_file_of_result_waits_to_be_asked_for(root, server):
+    end_job(server)
+    listing = json.dumps({"workspace/log.txt": 1, "workspace/model.pt": 90_000})
+    write_result(root / "results" / f"hello-{JOB[:8]}-parts", **{".files.json": listing})
+
+    async def scenario():
+        async with serving(root) as service:
+            page = Page()
+            name = await connect(service, page)
+            model = await service.hub.open("results", {"session": name, "job": JOB[:8]})
+            service.hub.follow(page, model.id)
+            (state,) = page.of("state")
+            (found,) = state["state"]["contents"]["models"]
+            assert (found["action"], found["load_line"]) == ("fetch model.pt", "")
+            service.hub.send(model.id, {"kind": "start", "action": "fetch ../../kits/ada/startup/client.key"})
+            service.hub.send(model.id, {"kind": "start", "action": "fetch model.pt"})
+            await until(lambda: any(frame["state"].get("file_actions") for frame in page.of("update")))
+            asked_for = [a["name"] for f in page.of("update") for a in f["state"]["file_actions"].get("actions", [])]
+            assert set(asked_for) == {"fetch model.pt"}
+            assert str(root) not in json.dumps(page.frames)
+
+    server.jobs = [{"job_id": JOB, "job_name": "hello", "name": "hello", "status": "FINISHED:COMPLETED"}]
+    run(scenario)
+
+
+def test_results_folder_that_leads_elsewhere_is_refused(root, server, tmp_path):
+    end_job(server)
+    write_result(tmp_path / "elsewhere" / f"hello-{JOB[:8]}")
+    (root / "results").symlink_to(tmp_path / "elsewhere")
+
+    async def scenario():
+        async with serving(root) as service:
+            name = await connect(service, Page())
+            with pytest.raises(Refused, match="out of the root folder"):
+                await service.hub.open("results", {"session": name, "job": JOB})
+
+    run(scenario)
+
+
+@pytest.fixture
+def slow_polls(monkeypatch):
+    """Have jobs listed so seldom that only what asks for it lists them again."""
+    monkeypatch.setattr(intervals, "_LIST_INTERVAL_S", 600.0)
+
+
+def test_submission_of_kernel_is_seen_at_once(root, server, slow_polls, monkeypatch):
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(root.parent / "runtime"))
+    monkeypatch.setenv("JPY_PARENT_PID", str(os.getpid()))
+
+    async def scenario():
+        async with serving(root) as service:
+            page = Page()
+            await connect(service, page)
+            await service.ask(page, "visible", {"visible": True})
+            await until(lambda: len(page.sidebar["jobs"]["rows"]) == 1)
+            await asyncio.sleep(1.5 * service_module._NEWS_INTERVAL_S)  # the session itself was news
+            server.jobs.append({"job_id": "new", "job_name": "by a kernel", "status": "SUBMITTED"})
+            hooks.note_submission()
+            await until(lambda: len(page.sidebar["jobs"]["rows"]) == 2)
+
+    run(scenario)
+
+
+def test_submission_outside_of_jupyter_is_nobodys_news(monkeypatch, tmp_path):
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("JPY_PARENT_PID", "7")
+    hooks.note_submission()
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.delenv("JPY_PARENT_PID")
+    hooks.note_submission()
+    assert read_news_time(shared_session_file(tmp_path, 7)) == 0
+
+
+def test_submission_by_form_is_seen_at_once(root, server, slow_polls):
+    async def scenario():
+        async with serving(root) as service:
+            page = Page()
+            name = await connect(service, page)
+            await service.ask(page, "visible", {"visible": True})
+            await until(lambda: len(page.sidebar["jobs"]["rows"]) == 1)
+            made = await asyncio.to_thread(service._workspace.factories.make, "submit", {"session": name})
+            server.jobs.append({"job_id": "new", "job_name": "by a form", "status": "SUBMITTED"})
+            view: Any = made.view
+            view._make_job_view("new")
+            await until(lambda: len(page.sidebar["jobs"]["rows"]) == 2)
+
+    run(scenario)
+
+
+def test_view_of_kernel_names_session_of_sidebar(root):
+    async def scenario():
+        async with serving(root) as service:
+            page = Page()
+            name = await connect(service, page)
+            await until(lambda: page.sidebar["sessions"])
+            key = page.sidebar["sessions"][0]["key"]
+            managed = service._workspace.manager[name]
+            view = await asyncio.to_thread(make_jobs_view, managed.monitor)
+            assert view.tab == {"kind": "jobs", "args": {}, "session": key}
+            view.close()
+            model = await service.hub.open("jobs", {"session": name})
+            service.hub.follow(page, model.id)
+            assert page.of("state")[0]["state"]["tab"] == {}  # it is in a tab
+            await service.ask(page, "study", {"session": name, "study": "heart"})
+            await until(lambda: page.sidebar["sessions"][0]["study"] == "heart")
+            assert page.sidebar["sessions"][0]["key"] != key
+
+    run(scenario)
+
+
+def test_cell_of_current_session_needs_no_name(root):
+    async def scenario():
+        async with serving(root) as service:
+            page = Page()
+            await connect(service, page)
+            cell = await service.ask(page, "connect_cell", {"session": None, "path": "a.ipynb"})
+            assert "%flare connect ada" in cell["source"]
+
+    run(scenario)
 
 
 # -- what is kept, and what kernels find -----------------------------------------------------------------------
@@ -581,7 +747,9 @@ def test_sessions_are_remembered_and_reopened(root):
             service.connect(page)
             await until(lambda: page.sidebar["kits"])
             assert page.sidebar["sessions"] == []
+            assert page.sidebar["kits"][0]["remembered"]
             await service.ask(page, "forget", {"kit": page.sidebar["kits"][0]["id"]})
+            await until(lambda: not page.sidebar["kits"][0]["remembered"])
 
     run(first)
     file = root.parent / "data" / "sessions.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from IPython.core.error import UsageError
-from shells import flare, ipython
+from shells import flare, ipython, said
 
 from flare_widgets.magics.parsing import Verb, parse_line
 from flare_widgets.magics.verbs import VERBS
@@ -137,6 +138,20 @@ def test_quoted_variable_is_one_word(name: str, path: str) -> None:
 def test_unquoted_variable_with_spaces_says_quote_it(name: str) -> None:
     with pytest.raises(UsageError, match=r'into double quotes, also a variable\'s: "\{folder\}"'):
         parse_line(VERBS, f"{name} /tmp/my jobs/hello")
+
+
+@pytest.mark.parametrize("folder", PATHS)
+@pytest.mark.parametrize("line", ["submit {folder}", "submit $folder", "connect {folder}", "check {folder} --offline"])
+def test_substituted_path_with_spaces_says_quote_it(line: str, folder: str) -> None:
+    """As a cell: IPython puts the bare text in the variable's place before the line is read."""
+    with ipython() as shell:
+        shell.user_ns["folder"] = folder
+        bare = said(shell, f"%flare {line}")
+        verb, variable = line.split()[:2]
+        quoted = said(shell, f"%flare {line.replace(variable, chr(34) + variable + chr(34))}")
+    assert re.search("unexpected word|no closing quotation", bare, re.IGNORECASE)
+    assert 'into double quotes, also a variable\'s: "{folder}"' in bare
+    assert re.search("not connected" if verb == "submit" else r"there is no startup kit at|no such folder", quoted)
 
 
 def test_line_in_notebook_explains_variable(tmp_path: Path) -> None:

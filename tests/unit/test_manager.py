@@ -16,10 +16,12 @@ from servers import FlareServer
 
 from flare_widgets.errors import ConfigError, InvalidArgumentError, JobNotFound, NoConnection, ReadOnlySession
 from flare_widgets.kit import StartupKit
+from flare_widgets.magics.completion import list_paths
 from flare_widgets.manager import SessionManager, find_kits, resolve_kit
 from flare_widgets.manager.kits import find_kit_folders
 from flare_widgets.manager.managed import ManagedSession
 from flare_widgets.manager.sessions import make_default_name, pick_free_name
+from flare_widgets.views.submit.folders import list_folder
 
 
 @pytest.fixture
@@ -282,6 +284,10 @@ def test_unreadable_folder_does_not_stop_search() -> None:
         assert resolve_kit(str(closed / "kit"), _refuse_to_search) == closed / "kit"
         with pytest.raises(ConfigError, match="cannot be read"):
             StartupKit.load(closed / "kit")
+        assert list_folder(home).folders == (("kit", False), ("lost+found", False))
+        assert "cannot be read: Permission denied" in list_folder(closed).problem
+        completed = [[one.text for one in list_paths(f"{path}/", only_folders=True)] for path in (home, closed)]
+        assert completed == [[f"{home}/kit/", f"{home}/lost+found/"], []]
 
 
 def test_removed_working_folder_does_not_stop_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

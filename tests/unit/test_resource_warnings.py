@@ -9,7 +9,7 @@ from pathlib import Path
 
 import kits
 import pytest
-from servers import FlareServer
+from servers import FlareServer, plain, silent, tls
 from waiting import wait_until
 
 from flare_widgets import connect
@@ -28,11 +28,11 @@ def collect_warnings(use: object) -> list[str]:
     return [str(each.message) for each in found if issubclass(each.category, ResourceWarning)]
 
 
-@pytest.mark.parametrize("is_lost", [False, True])
-def test_closed_session_leaves_no_resource(is_lost: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("scheme", "is_lost"), [("http", False), ("http", True), ("grpc", False)])
+def test_closed_session_leaves_no_resource(scheme: str, is_lost: bool, tmp_path: Path) -> None:
     server = FlareServer()
-    with server.running() as port:
-        kit = kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port)
+    with server.running_grpc() if scheme == "grpc" else server.running() as port:
+        kit = kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port, scheme=scheme)
 
         def use() -> None:
             with connect(kit) as session:
@@ -45,11 +45,10 @@ def test_closed_session_leaves_no_resource(is_lost: bool, tmp_path: Path) -> Non
         assert collect_warnings(use) == []
 
 
-def test_refused_server_leaves_no_resource(tmp_path: Path) -> None:
-    server = FlareServer()
-    server.party = kits.server(name="another")
-    with server.running() as port:
-        kit = kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port)
+@pytest.mark.parametrize("scheme", ["http", "tcp", "grpc"])
+def test_refused_server_leaves_no_resource(scheme: str, tmp_path: Path) -> None:
+    with plain(silent, tls(kits.server(name="another"))) as port:
+        kit = kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port, scheme=scheme)
 
         def use() -> None:
             with pytest.raises(ServerIdentityError):

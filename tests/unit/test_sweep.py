@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pandas
 import pytest
 from waiting import wait_until
 
@@ -17,7 +18,7 @@ from flare_widgets.errors import InvalidArgumentError, InvalidJobDefinition, Job
 from flare_widgets.monitoring import JobSnapshot, Monitor
 from flare_widgets.script_arguments import describe_arguments, read_recorded_arguments, set_script_arguments
 from flare_widgets.sweep import Sweep, SweepJob
-from flare_widgets.sweep.variants import combine, digest_folder, write_variant
+from flare_widgets.sweep.variants import JobTemplate, combine, digest_folder, to_texts, write_variant
 
 CLIENT = {
     "executors": [{"executor": {"args": {"task_script_path": "train.py", "task_script_args": "--rate 0.5 --fast"}}}]
@@ -35,14 +36,15 @@ def write_job(tmp_path: Path, client: str, suffix: str = ".json") -> Path:
 
 def test_grid_has_each_value_with_each_other() -> None:
     assert combine({"rate": [0.1, 1], "fast": [True], "model": "cnn"}) == [
-        {"rate": "0.1", "fast": "true", "model": "cnn"},
-        {"rate": "1", "fast": "true", "model": "cnn"},
+        {"rate": 0.1, "fast": True, "model": "cnn"},
+        {"rate": 1, "fast": True, "model": "cnn"},
     ]
-    assert combine([{"rate": 0.1}, {"rate": 0.1}, {"batch": 16}]) == [{"rate": "0.1"}, {"batch": "16"}]
+    assert combine([{"rate": 0.1}, {"rate": "0.1"}, {"batch": 16}]) == [{"rate": "0.1"}, {"batch": 16}]
+    assert to_texts({"rate": 0.1, "fast": True, "shape": (3, 4)}) == {"rate": "0.1", "fast": "true", "shape": "(3, 4)"}
     assert describe_arguments({"rate": "0.1", "batch": "16"}) == "rate=0.1 batch=16"
 
 
-@pytest.mark.parametrize("grid", [{}, [], [{}], {"rate": []}, {"a": range(40), "b": range(40)}])
+@pytest.mark.parametrize("grid", [{}, [], [{}], {"rate": []}, {"a": range(40), "b": range(40)}, {"a": [object()]}])
 def test_grid_without_jobs_or_with_too_many_is_refused(grid: Any) -> None:
     with pytest.raises(InvalidArgumentError):
         combine(grid)
@@ -52,7 +54,7 @@ def test_grid_without_jobs_or_with_too_many_is_refused(grid: Any) -> None:
 def test_parameters_become_arguments(tmp_path: Path, suffix: str) -> None:
     job = write_job(tmp_path, json.dumps(CLIENT), suffix)
     before = digest_folder(job)
-    variant = write_variant(job, {"rate": "0.1", "batch": "16"}, "hello rate=0.1", tmp_path / "into")
+    variant = write_variant(JobTemplate(job, ""), {"rate": "0.1", "batch": "16"}, "hello rate=0.1", tmp_path / "into")
     config = json.loads((variant / "app" / "config" / f"config_fed_client{suffix}").read_text())
     assert config["executors"][0]["executor"]["args"]["task_script_args"] == "--fast --rate=0.1 --batch=16"
     meta = json.loads((variant / "meta.json").read_text())
@@ -63,7 +65,7 @@ def test_parameters_become_arguments(tmp_path: Path, suffix: str) -> None:
 
 def test_job_without_script_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidJobDefinition, match="task_script_path"):
-        write_variant(write_job(tmp_path, "{}"), {"rate": "1"}, "x", tmp_path / "into")
+        write_variant(JobTemplate(write_job(tmp_path, "{}"), ""), {"rate": "1"}, "x", tmp_path / "into")
 
 
 @pytest.mark.parametrize("value", ["two words", "{x}", "$y", "a'b", ""])
@@ -89,6 +91,12 @@ def test_argument_is_replaced(line: str, expected: str) -> None:
     assert config["args"]["task_script_args"] == expected
 
 
+def watched(watch: Any) -> SweepJob:
+    job = SweepJob({"rate": "1"}, "x")
+    job._watch = watch
+    return job
+
+
 @pytest.mark.parametrize(
     ("status", "has_watch_ended", "told"),
     [
@@ -100,7 +108,7 @@ def test_argument_is_replaced(line: str, expected: str) -> None:
 )
 def test_job_is_waited_for_as_long_as_it_is_watched(status: str, has_watch_ended: bool, told: tuple[bool, str]) -> None:
     watch: Any = SimpleNamespace(snapshot=JobSnapshot("x", status=status), done=has_watch_ended)
-    job = SweepJob({"rate": "1"}, "x", _watch=watch)
+    job = watched(watch)
     assert (job.is_done, job.status) == told
 
 
@@ -140,20 +148,127 @@ def test_sweep_outlives_its_job_folder(tmp_path: Path) -> None:
     assert session.names == ["job rate=1", "job rate=2"]
 
 
+class FakeRecipe:
+    """A recipe that exports a job with a number of rounds, and a script with arguments if it has any."""
+
+    def __init__(self, rounds: int = 3, client: Any = CLIENT) -> None:
+        self.rounds, self.client = rounds, client
+
+    def export(self, folder: str) -> None:
+        job = write_job(Path(folder), json.dumps(self.client))
+        (job / "app" / "config" / "config_fed_server.json").write_text(json.dumps({"rounds": self.rounds}))
+
+
+class Recorder(FakeSession):
+    """A session that keeps what it is sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: dict[str, tuple[int | None, str, str]] = {}
+        self.may_submit.set()
+
+    def submit_job(self, folder: str, token: str) -> str:
+        job = Path(folder)
+        config = job / "app" / "config"
+        rounds = json.loads((config / "config_fed_server.json").read_text()).get("rounds")
+        args = json.loads((config / "config_fed_client.json").read_text())["executors"][0]["executor"]["args"]
+        self.sent[json.loads((job / "meta.json").read_text())["name"]] = rounds, args["task_script_args"], token
+        return super().submit_job(folder, token)
+
+
+def submit_all(job: Any, grid: Any) -> dict[str, tuple[int | None, str, str]]:
+    session = Recorder()
+    found = Sweep.start(FakeMonitor(session), job, grid, at_once=5)
+    wait_until(lambda: all(each.job_id or each.error for each in found))
+    assert [each.error for each in found] == [""] * len(found.jobs)
+    return session.sent
+
+
+def test_recipe_gets_parameters_as_arguments() -> None:
+    sent = submit_all(FakeRecipe(), {"rate": [1, 2]})
+    assert {name: each[:2] for name, each in sent.items()} == {
+        "job rate=1": (3, "--fast --rate=1"),
+        "job rate=2": (3, "--fast --rate=2"),
+    }
+
+
+def test_function_makes_recipe_of_parameters() -> None:
+    sent = submit_all(lambda rounds: FakeRecipe(rounds), {"rounds": [3, 10]})
+    # The recipe's arguments are its own: only the function knows what the parameters are.
+    assert {name: each[:2] for name, each in sent.items()} == {
+        "job rounds=3": (3, "--rate 0.5 --fast"),
+        "job rounds=10": (10, "--rate 0.5 --fast"),
+    }
+    assert submit_all(lambda rounds: FakeRecipe(rounds), {"rounds": [3, 10]}) == sent  # the tokens, too
+    changed = submit_all(lambda rounds: FakeRecipe(rounds + 1), {"rounds": [3]})
+    assert changed["job rounds=3"][2] != sent["job rounds=3"][2]
+
+
+def test_function_may_return_job_folder(tmp_path: Path) -> None:
+    job = write_job(tmp_path, json.dumps(CLIENT))
+    assert submit_all(lambda rate: job, {"rate": [1]})["job rate=1"][:2] == (None, "--rate 0.5 --fast")
+
+
+def test_function_is_called_before_sweep_returns() -> None:
+    recorder, rounds = Recorder(), [5]
+    recorder.may_submit.clear()
+    found = Sweep.start(FakeMonitor(recorder), lambda rate: FakeRecipe(rounds[0] + rate), {"rate": [1, 2]})
+    rounds[0] = 70
+    recorder.may_submit.set()
+    wait_until(lambda: all(each.job_id for each in found))
+    assert [each[0] for each in recorder.sent.values()] == [6, 7]
+
+
+@pytest.mark.parametrize(
+    ("job", "message"),
+    [
+        (lambda speed: FakeRecipe(), r"takes \(speed\), and the sweep passes rate"),
+        (lambda rate: None, "must return a recipe or a job folder, got NoneType"),
+        (lambda rate: 3, "must return a recipe or a job folder, got int"),
+        (3, "a sweep needs a recipe or a job folder"),
+        (SimpleNamespace(export=lambda folder: None), "did not export a job folder"),
+    ],
+)
+def test_what_makes_no_job_is_refused(job: Any, message: str) -> None:
+    session = FakeSession()
+    with pytest.raises((InvalidArgumentError, InvalidJobDefinition), match=message):
+        Sweep.start(FakeMonitor(session), job, {"rate": [1]})
+    assert session.names == []
+
+
+def test_error_of_function_is_its_own() -> None:
+    def make(rate: int) -> FakeRecipe:
+        raise KeyError("no such data")
+
+    with pytest.raises(KeyError, match="no such data"):
+        Sweep.start(FakeMonitor(FakeSession()), make, {"rate": [1]})
+
+
 def test_same_problem_of_several_jobs_is_told_once() -> None:
     def run_job(failure: Any) -> SweepJob:
         snapshot: Any = SimpleNamespace(failure=failure, ended=True, status="FINISHED:EXECUTION_EXCEPTION")
         snapshot.headline_metric = snapshot.duration = None
         watch: Any = SimpleNamespace(snapshot=snapshot, done=True)
-        return SweepJob({"rate": "1"}, "x", _watch=watch)
+        return watched(watch)
 
     failed = SimpleNamespace(sentence="site-1 failed: ValueError")
     jobs = [run_job(failed), run_job(failed), run_job(None), SweepJob({"rate": "2"}, error="read-only")]
-    found = Sweep(FakeMonitor(None), Path("job"), [{}], name="x", at_once=1, digest="", files=ExitStack())
-    found.jobs = jobs
+    found = Sweep(FakeMonitor(None), jobs, name="x", at_once=1, files=ExitStack())
     assert repr(found).count("site-1 failed: ValueError") == 1
     assert repr(found).count("read-only") == 1
-    assert [row["problem"] for row in found.rows()] == [*["site-1 failed: ValueError"] * 2, None, "read-only"]
+    assert [row["arg.rate"] for row in found.records()] == [1, 1, 1, 2]
+    assert list(found.to_frame()["arg.rate"]) == [1, 1, 1, 2]
+    assert list(pandas.DataFrame(found)["job_id"]) == ["x", "x", "x", ""]
+    assert [row["problem"] for row in found.records()] == [*["site-1 failed: ValueError"] * 2, None, "read-only"]
+
+
+def test_job_that_waits_has_no_handle(tmp_path: Path) -> None:
+    session = FakeSession()
+    found = Sweep.start(FakeMonitor(session), write_job(tmp_path, json.dumps(CLIENT)), {"rate": [1]})
+    with pytest.raises(InvalidArgumentError, match="the job with rate=1 is waiting"):
+        found.jobs[0].results()
+    session.may_submit.set()
+    wait_until(lambda: found.jobs[0].job_id)
 
 
 def test_sweep_ends_when_results_are_known(tmp_path: Path) -> None:

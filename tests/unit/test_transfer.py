@@ -10,6 +10,7 @@ import json
 import os
 import stat
 import time
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,7 +23,7 @@ import pytest
 from fakes import FakeConnection
 from file_server import Server
 
-from flare_widgets.api.transfer import download, part_size, remote_files, upload
+from flare_widgets.api.transfer import download, part_size, read_ahead, remote_files, upload
 from flare_widgets.errors import (
     DiskFull,
     FileAccessError,
@@ -97,19 +98,35 @@ def test_upload_arrives_whole_and_in_order(job: Path, kit: StartupKit) -> None:
     with zipfile.ZipFile(io.BytesIO(received)) as archive:
         assert archive.testzip() is None
         assert archive.read("my-job/data.bin") == (job / "data.bin").read_bytes()
-    packing = [step for step in told if step == (0, 0)]
-    assert len(packing) >= 3
-    sending = told[len(packing) :]
-    assert [sent for sent, _ in sending] == [0, 1 << 20, 2 << 20, len(received)]
-    assert {total for _, total in sending} == {len(received)}
+    assert [sent for sent, _ in told] == [0, 1 << 20, 2 << 20, len(received)]
+    assert {total for _, total in told} == {len(received)}
+
+
+def test_upload_holds_one_part_and_little_more(job: Path, kit: StartupKit, monkeypatch: pytest.MonkeyPatch) -> None:
+    (job / "data.bin").write_bytes(bytes(40 << 20))
+    for name in ("FIRST_PART_BYTES", "cut_part"):
+        monkeypatch.setattr(upload, name, getattr(part_size, name))
+    monkeypatch.setattr(upload, "next_part_size", lambda sent, seconds: part_size.MAX_PART_BYTES)
+    answer = accepts([])
+
+    class Sink(FakeConnection):
+        async def stream(self, channel: str, topic: str, value: Any, timeout: float) -> Any:
+            assert sum(map(len, fobs.encode_pieces(value))) > len(value["__fobs_data__"]["Streamer.data"])
+            return answer({**value["__fobs_data__"], "Streamer.data": b""})
+
+    upload.upload_folder(Sink(answer), kit, job, "command", None)  # imports what it needs
+    tracemalloc.start()
+    upload.upload_folder(Sink(answer), kit, job, "command", None)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    ahead = (read_ahead.MAX_BLOCKS_AHEAD + 3) * read_ahead.BLOCK_BYTES
+    assert peak < part_size.MAX_PART_BYTES + ahead + (1 << 20)
 
 
 @pytest.mark.parametrize("size", [1, 1 << 20, 2 << 20])
 def test_last_part_is_marked(job: Path, kit: StartupKit, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    def pack(folder: Path, kit: StartupKit, target: Path, progress: Any) -> None:
-        target.write_bytes(bytes(size))
-
-    monkeypatch.setattr("flare_widgets.api.transfer.pack.pack", pack)
+    archive = SimpleNamespace(size=size, read=lambda: (piece for piece in [bytes(size)]))
+    monkeypatch.setattr("flare_widgets.api.transfer.pack.JobArchive", lambda folder, kit: archive)
     requests: list[Any] = []
     upload.upload_folder(FakeConnection(accepts(requests)), kit, job, "command", None)
     sizes = [1 << 20] * (size >> 20) or [size]
@@ -156,12 +173,7 @@ def test_distant_server_takes_few_round_trips(job: Path, kit: StartupKit, monkey
 
 
 @pytest.mark.parametrize("failure", [NoConnection("lost"), {fobs.HEADERS: {"__rc__": "ERROR"}}])
-def test_broken_upload_leaves_nothing_behind(
-    job: Path, kit: StartupKit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Any
-) -> None:
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+def test_broken_upload_leaves_nothing_behind(job: Path, kit: StartupKit, scratch: Path, failure: Any) -> None:
     before = sorted(p.name for p in job.rglob("*"))
     link = FakeConnection(lambda request: OK if request[fobs.HEADERS]["ObjectStreamer.SEQ"] == 0 else failure)
     expected = type(failure) if isinstance(failure, BaseException) else InternalError
@@ -695,8 +707,20 @@ def test_disk_full_reported_and_cleaned_up(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_other_disk_errors_say_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / "into").touch()
+@pytest.mark.parametrize(
+    ("into", "reason"),
+    [
+        ("file", "file exists"),
+        ("file/into", "not a directory"),
+        ("link", "file exists"),
+        ("n" * 300, "file name too long"),
+    ],
+)
+def test_other_disk_errors_say_what_to_do(into: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("nowhere")
     server = Server(LARGE)
-    with pytest.raises(FileAccessError, match=r"cannot be written to .*into: file exists\. Choose another folder"):
-        download.download_files(server.link, server.offer, "job-1", tmp_path / "into", None)
+    with pytest.raises(FileAccessError, match=rf"cannot be written to .*{into}: {reason}\.") as caught:
+        download.download_files(server.link, server.offer, "job-1", tmp_path / into, None)
+    assert caught.value.next_step
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link"]

@@ -99,3 +99,19 @@ def test_bomb_fills_no_memory(bomb: bytes) -> None:
         assert tracemalloc.get_traced_memory()[1] < 1 << 20
     finally:
         tracemalloc.stop()
+
+
+def test_large_bytes_are_views_of_message() -> None:
+    value = {"a": [bytes(1 << 20), b"small"], "b": b"x" * (3 << 20), 7: bytes((1 << 20) - 1)}
+    message = msgpack.packb(value)
+    found = unpack(message)
+    assert found == value
+    for view in (found["a"][0], found["b"]):
+        assert isinstance(view, memoryview)
+        assert view.obj is message
+    assert type(found["a"][1]) is type(found[7]) is bytes
+
+
+def test_extension_like_view_is_rejected() -> None:
+    with pytest.raises(ProtocolError, match="extension type 1"):
+        unpack(msgpack.packb([bytes(1 << 20), msgpack.ExtType(1, bytes(4))]))

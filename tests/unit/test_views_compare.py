@@ -389,6 +389,8 @@ def test_jobs_are_watched_once_each(recorded):
     watched = []
 
     class FakeMonitor(Fake):
+        session = None
+
         def watch(self, job_id):
             watched.append(job_id)
             return FakeWatch(running(job_id))

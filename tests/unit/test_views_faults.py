@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from IPython.utils.capture import capture_output
+from shells import flare, ipython
 from waiting import wait_until
 
 from flare_widgets.errors import InvalidArgumentError, ReadOnlySession
 from flare_widgets.federation.faults import FAULTS, disabled_reasons, state_text
 from flare_widgets.federation.mailbox import ProcessState
+from flare_widgets.magics import _SHELL_ATTRIBUTE
 from flare_widgets.magics.verbs.faults import FederationFaultBoard
 from flare_widgets.views.faults.view import FaultsView, ProcessRow, describe
 
@@ -171,6 +173,30 @@ def test_read_only_mode_set_later_holds() -> None:
     assert board.done == []
     assert not any(one["state"] in ("asked", "running") for row in view.rows for one in row["actions"])
     view.make_static()
+
+
+def test_setting_read_only_holds_in_view_shown_before() -> None:
+    injected: list[tuple[str, str]] = []
+    states = {"site-1": ProcessState("site-1", "running", 1, 0.0, 1)}
+
+    def inject(fault: str, process: str) -> ProcessState:
+        injected.append((fault, process))
+        return states[process]
+
+    with ipython() as shell:
+        federation: Any = SimpleNamespace(name="clinics", states=states, inject_fault=inject, running=True)
+        getattr(shell, _SHELL_ATTRIBUTE).state.federations["clinics"] = federation
+        view = flare(shell, "faults")
+        assert action(view, "kill", "site-1")["disabled_reason"] == ""
+        shell.run_line_magic("config", "FlareWidgets.read_only = True")
+        for what in FAULTS:
+            act(view, what, "site-1")
+            assert "read-only mode is on" in str(action(view, what, "site-1")["disabled_reason"])
+        assert injected == []
+        shell.run_line_magic("config", "FlareWidgets.read_only = False")
+        act(view, "kill", "site-1")
+        wait_until(lambda: injected == [("kill", "site-1")])
+        view.make_static()
 
 
 def test_board_of_federation_obeys_read_only_mode() -> None:

@@ -22,6 +22,7 @@ from flare_widgets.monitoring.job.model import Results, StatusChange, Workflow
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.monitoring.results.files import ResultFile
 from flare_widgets.views.core.output_handles import OutputHandles
+from flare_widgets.views.core.patches import receive
 from flare_widgets.views.job.view import JobView
 from flare_widgets.views.job.view_model import build_view_model
 
@@ -74,9 +75,37 @@ def test_update_arrives_in_one_timed_message():
     watch.learn(replace(RUNNING, name="renamed"))
     wait_until(lambda: view.comm.updates)
     (update,) = view.comm.updates
-    assert update["view_model"]["name"] == "renamed"
+    assert update["patch"]["changes"]["view_model"]["keys"]["name"] == {"set": "renamed"}
     assert update["label"].startswith("renamed 76b8d043  RUNNING")
-    assert update.keys() == {"view_model", "label", "sent_at"}
+    assert update.keys() == {"patch", "label", "sent_at"}
+
+
+def test_page_that_follows_has_what_one_that_joins_gets():
+    watch = FakeWatch(RUNNING)
+    view = JobView(watch)
+    page = view.get_state()
+    view.comm.sent.clear()
+    for number in range(3):
+        watch.snapshot = replace(RUNNING, name=f"renamed-{number}", facts_at=200.0 + number)
+        view._send_update()
+    for update in view.comm.updates:
+        receive(page, update)
+    assert view.revision == page["revision"] == page["patch"]["seq"] >= 3
+    assert page == view.get_state()
+
+
+def test_page_that_missed_a_patch_gets_the_whole():
+    view = JobView(FakeWatch(RUNNING))
+    view.comm.sent.clear()
+    view._handle_custom_msg({"kind": "resync", "feed": "rows"}, [])
+    assert view.comm.updates == []
+    view._handle_custom_msg({"kind": "resync", "feed": "traits"}, [])
+    (update,) = view.comm.updates
+    assert update.keys() == {*JobView.patched, "revision", "patch"}
+    assert update["view_model"]["name"] == "hello-numpy"
+    assert update["revision"] == view.revision
+    view.make_static()
+    assert view.comm.updates[-1]["view_model"] == json.loads(json.dumps(view.view_model)), "what the notebook keeps"
 
 
 def test_update_flood_is_limited_per_second():
@@ -89,7 +118,7 @@ def test_update_flood_is_limited_per_second():
         facts_at += 1
         watch.snapshot = replace(RUNNING, facts_at=facts_at)
         watch.listeners[0](watch.snapshot)
-    wait_until(lambda: view.comm.updates and view.comm.updates[-1]["view_model"]["updated_at"] == facts_at)
+    wait_until(lambda: view.view_model["updated_at"] == facts_at)
     seconds = time.monotonic() - start
     assert facts_at > 300, "not a flood"
     assert len(view.comm.updates) <= 20 * seconds + 2

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from IPython.lib.pretty import pretty
@@ -13,13 +15,18 @@ from test_result_folder import result, write
 from waiting import wait_until
 
 from flare_widgets.monitoring.results.files import ResultFile
-from flare_widgets.monitoring.results.statistics import Bin, Histogram
+from flare_widgets.monitoring.results.statistics import Bin, FeatureStatistic, Histogram, Statistics
 from flare_widgets.results import Result
 from flare_widgets.results.folder import LISTING
 from flare_widgets.views.core.html import MAX_FORM_BYTES
-from flare_widgets.views.results.histogram import draw_histogram
+from flare_widgets.views.results.histogram import draw_histogram, write_histogram
 from flare_widgets.views.results.view import LiveResultView, ResultView
-from flare_widgets.views.results.view_model import build_file_tree, build_histograms, build_model_rows, read_outputs
+from flare_widgets.views.results.view_model import (
+    build_file_tree,
+    build_histograms,
+    build_statistics_by_site,
+    read_outputs,
+)
 
 __all__ = ["result"]  # the fixture
 
@@ -37,7 +44,7 @@ def test_everything_in_a_result_is_shown(result: Result) -> None:
         "accuracy by round",
         "Evaluation: ",
         "--flw-shade: 50%",
-        "Statistics of all sites",
+        "<caption>all sites</caption>",
         'class="flw-histogram"',
         "report.txt",
     ):
@@ -54,7 +61,8 @@ def test_text_form_names_what_to_call(result: Result) -> None:
 
 def test_path_in_line_is_relative_to_working_folder(result: Result, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(result.path)
-    (line,) = [row.load_line for row in build_model_rows(result.models, result.path) if row.name == "models/server.npy"]
+    rows = LiveResultView(result).contents["models"]
+    (line,) = [row["load_line"] for row in rows if row["name"] == "models/server.npy"]
     assert line == "numpy.load('workspace/models/server.npy')"
 
 
@@ -92,7 +100,12 @@ def test_result_without_model_says_where_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize("bins", [[Bin(0, 0, 0)], [Bin(0, 1, -5), Bin(1, 2, 3)], [Bin(-1e300, 1e300, 1)]])
 def test_any_histogram_is_drawn(bins: list[Bin]) -> None:
     assert draw_histogram(bins, '"><script>').count("<rect") == len(bins)
-    assert "<script>" not in draw_histogram(bins, '"><script>')
+    for is_compact in (False, True):
+        drawn = ElementTree.fromstring(draw_histogram(bins, '"><script>', is_compact=is_compact))
+        assert drawn.get("aria-label") == '"><script>'
+        assert "nan" not in str(drawn.attrib)
+    # The outline has a piece for each bar that is not empty.
+    assert str(draw_histogram(bins, "", is_compact=True)).count("v-") == sum(each.count > 0 for each in bins)
 
 
 def test_histograms_of_all_sites_come_first() -> None:
@@ -193,3 +206,71 @@ def test_long_result_is_shortened_for_notebook(tmp_path: Path) -> None:
     html = ResultView(tmp_path)._repr_html_()
     assert len(html) <= MAX_FORM_BYTES
     assert "Shortened to keep the notebook small" in html
+
+
+def write_statistics(folder: Path, sites: Sequence[str] = ("Global", "site-1"), features: int = 2) -> Path:
+    found = {
+        f"feature {n}": {
+            "count": {site: {"train": 100 + i} for i, site in enumerate(sites)},
+            "mean": {site: {"train": 0.5 + i} for i, site in enumerate(sites)},
+            "histogram": {site: {"train": [[0, 1, 10], [1, 2, 5 * i], [2, 3, 0]]} for i, site in enumerate(sites)},
+        }
+        for n in range(features)
+    }
+    return write(folder, {"workspace/statistics/s.json": json.dumps(found)})
+
+
+def test_text_has_statistics_and_histograms_of_each_site(tmp_path: Path) -> None:
+    write_statistics(tmp_path)
+    shown = pretty(ResultView(tmp_path)).splitlines()
+    begin = shown.index("  statistics  8 numbers: .statistics")
+    assert [line.split() for line in shown[begin + 1 : begin + 7]] == [
+        ["all", "sites", "count", "mean"],
+        ["feature", "0", "100", "0.500", "0", "█", "3"],
+        ["feature", "1", "100", "0.500", "0", "█", "3"],
+        ["site-1", "count", "mean"],
+        ["feature", "0", "101", "1.500", "0", "█▅", "3"],
+        ["feature", "1", "101", "1.500", "0", "█▅", "3"],
+    ]
+
+
+def test_static_form_has_table_with_histograms_of_each_site(tmp_path: Path) -> None:
+    write_statistics(tmp_path)
+    html = ResultView(tmp_path)._repr_html_()
+    before, after = html.split("<summary>site-1</summary>")
+    assert "<caption>all sites</caption>" in before
+    for part, site in ((before, "all sites"), (after, "site-1")):
+        assert part.count("<svg") == 2
+        assert f'aria-label="feature 1, {site}"' in part
+    assert "<h4>Histograms</h4>" not in html
+
+
+def test_statistics_of_many_sites_are_bounded(tmp_path: Path) -> None:
+    write_statistics(tmp_path, ["Global", *(f"site-{n}" for n in range(30))], features=40)
+    shown = pretty(ResultView(tmp_path))
+    assert "... and 15 more sites" in shown
+    assert shown.count("... and 20 more") == 5
+    assert len(ResultView(tmp_path)._repr_html_()) <= MAX_FORM_BYTES
+
+
+def test_histograms_without_numbers_are_shown_apart() -> None:
+    histogram = Histogram("age", "site-1", "train", (Bin(0, 1, 2),))
+    assert build_statistics_by_site(Statistics((), (histogram,))) == ((), [histogram])
+
+
+def test_row_has_histogram_of_its_dataset() -> None:
+    numbers = tuple(FeatureStatistic("age", "count", "Global", dataset, 5.0) for dataset in ("train", "test"))
+    histograms = tuple(Histogram("age", "Global", name, (Bin(0, 1, n),)) for n, name in enumerate(("train", "test"), 1))
+    (table,), others = build_statistics_by_site(Statistics(numbers, histograms))
+    assert [row.name for row in table.table.rows] == ["age (train)", "age (test)"]
+    assert (table.histograms, others) == (histograms, [])
+    (undrawn,), _ = build_statistics_by_site(Statistics(numbers, histograms), 0)
+    assert (len(table.pictures), undrawn.pictures) == (2, [])
+
+
+@pytest.mark.parametrize(
+    ("counts", "line"),
+    [([0, 0], "0    2"), ([-5, 3], "0  █ 2"), ([1e300, 1], "0 █▁ 2"), ([1] * 1000, f"0 {'█' * 20} 1000")],
+)
+def test_histogram_is_line_of_text(counts: list[float], line: str) -> None:
+    assert write_histogram([Bin(n, n + 1, count) for n, count in enumerate(counts)]) == line

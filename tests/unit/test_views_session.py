@@ -249,6 +249,16 @@ class TestSwitcher:
         wait_until(lambda: switcher.label == "1 session, current: none")
         assert switcher.current == ""
 
+    def test_closed_session_is_saved_at_once(self, manager, kit, renewed):
+        manager.open(kit, "one")
+        switcher = SessionSwitcher(manager)
+        switcher._ipython_display_()
+        manager.open(kit, "two")
+        wait_until(lambda: renewed and "▸ two" in renewed[-1]["text/plain"])
+        # Far sooner than the ten seconds that may pass until other news is in the file.
+        manager.close_all()
+        wait_until(lambda: renewed[-1]["text/plain"] == NONE, 3)
+
     def test_what_fails_is_told(self, manager, kit, monkeypatch):
         manager.open(kit, "one")
         switcher = SessionSwitcher(manager)

@@ -419,6 +419,19 @@ class TestInTheView:
         assert view.comm.answers[-1]["kind"] == "clock"
         view.make_static()
 
+    def test_site_that_goes_is_saved_at_once(self, renewed):
+        world = World("site-1", "site-2")
+        view = SystemView(world, world)
+        view._ipython_display_()
+        world.site("site-1", disabled=True)
+        world.listeners[0](world.snapshot)
+        wait_until(lambda: renewed)
+        # Far sooner than the ten seconds that may pass until other news is in the file.
+        world.site("site-2", connected=False)
+        world.listeners[0](world.snapshot)
+        wait_until(lambda: "not connected" in renewed[-1]["text/plain"], 3)
+        view.make_static()
+
     def test_server_shutdown_outcome_is_shown(self, replaced):
         world = World("site-1")
         world.go_on.clear()

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import hashlib
+import json
 import re
 import socket
 import struct
@@ -216,6 +217,22 @@ def test_another_server(kit: Path, impostor: str, wants_us: bool) -> None:
     for words in [*found, f"127.0.0.1:{port}", "Check host and port in", str(kit)]:
         assert words in str(error)
     assert took < 4  # nothing is gained by trying again
+
+
+@pytest.mark.parametrize("scheme", ["http", "tcp", "grpc"])
+@pytest.mark.parametrize("who", ["another", "no TLS", "unknown"])
+def test_own_settings_are_named_where_they_mislead(kit: Path, who: str, scheme: str) -> None:
+    """Host and port come from the user's own file, as with a tunnel, so the admin's is not to blame."""
+    own = kit / "local" / "resources.json"
+    own.parent.mkdir(exist_ok=True)
+    listener = (silent, tls(kits.server(name="another"))) if who == "another" else (says(b"220 mail.example.org"), None)
+    with plain(*listener) as port:
+        host = "no such host" if who == "unknown" else "127.0.0.1"
+        own.write_text(json.dumps({"admin": {"host": host, "port": port, "scheme": scheme}}))
+        error, _ = refused(kit, 9, 5 if who == "another" else 1)  # the others are tried until the time is over
+    assert type(error) is (ServerIdentityError if who == "another" else NoConnection)
+    assert str(own) in error.next_step
+    assert "fed_admin.json" not in str(error)
 
 
 #: A server whose certificate is of the right authority, but not valid now, and what to do.

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from ... import hooks
 from ...errors import FlareError, InputError, InternalError, JobNotFound
 from ...local_files import absolute_path
 from .. import commands, transfer
@@ -172,6 +173,7 @@ class JobMethods(SessionCore, Generic[J]):
         """
         new_id = await self._run_command(commands.clone_job(job_id))
         self._keep_config(new_id, self.submitted_config(job_id))
+        hooks.note_submission()
         return new_id
 
     @dual_method

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ... import hooks
 from ...errors import (
     FlareError,
     InternalError,
@@ -69,8 +70,8 @@ class SubmitMethods(SessionCore):
             An identifier you choose: submitting the same job again with the same token gives the same job. One is
             generated if not given. Needs FLARE 2.8 or later, and a job whose files have 10 MiB at most.
         progress
-            Called with bytes sent and total bytes (0 and 0 while the folder is packed), at least once a second.
-            When it returns False, the upload is cancelled.
+            Called with bytes sent and total bytes, at least once a second. When it returns False, the upload is
+            cancelled.
 
         Raises
         ------
@@ -79,8 +80,8 @@ class SubmitMethods(SessionCore):
             it was packed.
         TransferCancelled
             `progress` returned False.
-        DiskFull
-            There is no space for the temporary zip of the folder (in `tempfile.gettempdir`).
+        FileAccessError
+            A file of it cannot be read.
         OutcomeUnknown
             The connection broke and did not come back, or the server is older: it may or may not have been submitted.
             The message says how to find out.
@@ -102,6 +103,7 @@ class SubmitMethods(SessionCore):
                 e.add_context(next_step=missing_package_hint(e, folder))
                 raise
         self._keep_config(job_id, transfer.job_folder.read_server_config(folder))
+        hooks.note_submission()
         return job_id
 
 

@@ -147,7 +147,7 @@ class _Download:
         received = max(0, file.seek(0, os.SEEK_END) - _OVERLAP_BYTES)
         file.seek(received)
         ours = file.read()
-        return received if ours and self._files.read(name, received).data.startswith(ours) else 0
+        return received if ours and self._files.read(name, received).data[: len(ours)] == ours else 0
 
 
 def _prepare_folder(scratch: Path, partial: Path, names: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Signing and zipping a job folder without modifying it, in bounded memory.
+"""Signing and zipping a job folder without modifying it, as it is sent: in bounded memory, and on no disk.
 
 Source: ``lighter/utils.py:sign_folders`` and ``fuel/utils/zip_utils.py`` of nvflare 2.9.0.
 """
@@ -6,24 +6,30 @@ Source: ``lighter/utils.py:sign_folders`` and ``fuel/utils/zip_utils.py`` of nvf
 from __future__ import annotations
 
 import base64
+import contextlib
 import errno
 import hashlib
 import json
 import os
-import zipfile
-from collections.abc import Callable, Iterator
+import stat
+import zlib
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from ...config_files import SUFFIXES
-from ...errors import DiskFull, InvalidJobDefinition
+from ...errors import InvalidJobDefinition
 from ...kit import StartupKit
-from ...local_files import is_disk_full, make_file_error, require_space, translate_os_errors
+from ...local_files import make_file_error
+from .stored_zip import Member, ZipHeaders, total_size
 
 SIGNATURES_FILE, SUBMITTER_FILE = ".__nvfl_sig.json", ".__nvfl_submitter.crt"
 
 META_FILE = "meta.json"
 META_FILES = tuple(f"meta{suffix}" for suffix in SUFFIXES)
-_CHUNK_SIZE = 1 << 20
+_PIECE_BYTES = 256 << 10
+_NOT_SUBMITTED = "the job was not submitted"
 
 #: Errors that mean that the folder is not any more as it was when packing began.
 _CHANGE_ERRNOS = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ESTALE})
@@ -75,11 +81,13 @@ def largest_file_size(folder: Path) -> int:
     return max((size for _, size in iter_files(folder)), default=0)
 
 
-def pack(folder: Path, kit: StartupKit, target: Path, progress: Callable[[int], None] | None = None) -> None:
-    """Write a zip of `folder` to `target`, with the signatures FLARE requires in every folder.
+class JobArchive:
+    """A job folder as the zip that is sent: with the signatures FLARE requires in every folder, made as it is read.
 
-    The signatures exist only in the zip: nothing is written to the user's folder. The signed content is always that
-    of the zip, even if a file is changed meanwhile: that is detected and rejected.
+    The signatures exist only in the zip: nothing is written to the user's folder, nor elsewhere. The signed content is
+    always that of the zip, even if a file is changed meanwhile: that is detected and rejected.
+
+    Each file is read twice, first for its checksum and its signature: the first stands before the content.
 
     Parameters
     ----------
@@ -87,70 +95,144 @@ def pack(folder: Path, kit: StartupKit, target: Path, progress: Callable[[int], 
         A job folder that has passed :func:`check_job_folder`.
     kit
         The kit of the user who signs.
-    target
-        The zip to write.
-    progress
-        Called with the number of bytes packed so far, at least once per MiB.
+
+    Attributes
+    ----------
+    size
+        Bytes of the zip.
 
     Raises
     ------
     InvalidJobDefinition
-        Something in the folder was changed or removed while it was packed.
-    DiskFull
-        The zip does not fit on the target's disk.
+        Something in the folder has been changed or removed since it was checked.
+    FileAccessError
+        The folder cannot be read.
     """
-    packed = 0
 
-    def add(path: Path, name: str) -> bytes:
-        """Add a file to the zip, and return its SHA-256."""
-        nonlocal packed
-        digest = hashlib.sha256()
+    def __init__(self, folder: Path, kit: StartupKit) -> None:
+        self._folder, self._kit = folder, kit
+        self._signature_chars = len(_encode_base64(kit.sign(b"")))
+        with self._translate_errors():
+            self._parts = [self._list_folder(*found) for found in _walk(folder)]
+        self.size = total_size(member for part in self._parts for member in part.members)
+
+    def read(self) -> Generator[bytes, None, None]:
+        """Yield the zip piece by piece, files in pieces of 256 KiB; an empty one now and then while a file is checked.
+
+        Raises
+        ------
+        InvalidJobDefinition
+            Something in the folder was changed or removed after its size was determined.
+        FileAccessError
+            A file cannot be read.
+        """
+        headers = ZipHeaders()
+        with self._translate_errors():
+            for part in self._parts:
+                if part.folder is not None:
+                    yield headers.begin(part.folder, 0)
+                signatures = {name: _encode_base64(self._kit.sign(name.encode())) for name in part.folder_names}
+                for path, member in part.files:
+                    signatures[path.name] = yield from self._read_file(headers, path, member)
+                contents = json.dumps(signatures).encode(), self._kit.certificate
+                for member, content in zip(part.about, contents, strict=True):
+                    yield headers.begin(member, zlib.crc32(content)) + content
+        yield headers.end()
+
+    def _list_folder(self, root: Path, folder_names: list[str], names: list[str]) -> _Folder:
+        """Return one folder of the job, with the sizes of all that it will have in the zip."""
+        inside = PurePosixPath(self._folder.name, *root.relative_to(self._folder).parts)
+        names = [name for name in names if name not in (SIGNATURES_FILE, SUBMITTER_FILE)]
+        files = []
+        for path in (root / name for name in names):
+            _check_entry(path)
+            found = path.stat()
+            files.append((path, Member(str(inside / path.name), found.st_size, found.st_mode, found.st_mtime)))
+        signatures = json.dumps(dict.fromkeys([*folder_names, *names], "=" * self._signature_chars))
+        return _Folder(
+            None if root == self._folder else Member(f"{inside}/", 0, stat.S_IFDIR | 0o775),
+            folder_names,
+            files,
+            (
+                Member(str(inside / SIGNATURES_FILE), len(signatures)),
+                Member(str(inside / SUBMITTER_FILE), len(self._kit.certificate)),
+            ),
+        )
+
+    def _read_file(self, headers: ZipHeaders, path: Path, member: Member) -> Generator[bytes, None, str]:
+        """Yield a file's part of the zip, and return its signature."""
+        _check_entry(path)
         with path.open("rb") as file:
             before = os.fstat(file.fileno())
-            info = zipfile.ZipInfo.from_file(path, name, strict_timestamps=False)
-            info.file_size, left = before.st_size, before.st_size
-            # The size decides if the entry is zip64, so no more than that may follow.
-            with archive.open(info, "w") as entry:
-                while left and (data := file.read(min(_CHUNK_SIZE, left))):
-                    entry.write(data)
-                    digest.update(data)
-                    left -= len(data)
-                    packed += len(data)
-                    if progress is not None:
-                        progress(packed)
+            digest, checksum = hashlib.sha256(), 0
+            for data in _read_pieces(file, member.size):
+                digest.update(data)
+                checksum = zlib.crc32(data, checksum)
+                yield b""
+            signature = _encode_base64(self._kit.sign_digest(digest.digest()))
+            file.seek(0)
+            yield headers.begin(member, checksum)
+            size = found_checksum = 0
+            for data in _read_pieces(file, member.size):
+                found_checksum = zlib.crc32(data, found_checksum)
+                size += len(data)
+                yield data
             after = os.fstat(file.fileno())
-        if left or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        is_same = (size, found_checksum) == (member.size, checksum)
+        if not is_same or (size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise InvalidJobDefinition(
-                f"{path} was changed while it was packed: nothing was sent", next_step="Submit it again"
+                f"{path} was changed while it was packed: {_NOT_SUBMITTED}", next_step="Submit it again"
             )
-        return digest.digest()
+        return signature
 
-    with translate_os_errors(f"the packed job cannot be written to {target.parent}"):
+    @contextlib.contextmanager
+    def _translate_errors(self) -> Iterator[None]:
         try:
-            require_space(target.parent, _total_size(folder), "packing the job")
-            with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
-                for root, directories, files in _walk(folder):
-                    inside = PurePosixPath(folder.name, *root.relative_to(folder).parts)
-                    if root != folder:
-                        archive.writestr(f"{inside}/", b"")
-                    signatures = {name: _encode_base64(kit.sign(name.encode())) for name in directories}
-                    for name in files:
-                        if name not in (SIGNATURES_FILE, SUBMITTER_FILE):
-                            _check_entry(root / name)
-                            signatures[name] = _encode_base64(kit.sign_digest(add(root / name, str(inside / name))))
-                    archive.writestr(str(inside / SIGNATURES_FILE), json.dumps(signatures))
-                    archive.writestr(str(inside / SUBMITTER_FILE), kit.certificate)
-        except DiskFull:
-            raise
+            yield
         except OSError as e:
-            if is_disk_full(e):
-                raise
             if e.errno not in _CHANGE_ERRNOS:
-                raise make_file_error(e, f"{e.filename or folder} cannot be packed, nothing was sent") from e
+                raise make_file_error(e, f"{e.filename or self._folder} cannot be packed, {_NOT_SUBMITTED}") from e
             raise InvalidJobDefinition(
-                f"{e.filename or folder} was changed while it was packed ({e.strerror}): nothing was sent",
+                f"{e.filename or self._folder} was changed while it was packed ({e.strerror}): {_NOT_SUBMITTED}",
                 next_step="Submit it again",
             ) from e
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """One folder of a job, as it stands in the zip.
+
+    Attributes
+    ----------
+    folder
+        The folder itself; None for the job's own.
+    folder_names
+        Names of the folders in it.
+    files
+        The files in it.
+    about
+        The files with the signatures and the certificate of the user.
+    """
+
+    folder: Member | None
+    folder_names: list[str]
+    files: list[tuple[Path, Member]]
+    about: tuple[Member, Member]
+
+    @property
+    def members(self) -> Iterator[Member]:
+        """All of it, in order."""
+        if self.folder is not None:
+            yield self.folder
+        yield from (member for _, member in self.files)
+        yield from self.about
+
+
+def _read_pieces(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """Yield no more than the first bytes of a file: their number was told to the server."""
+    while size and (data := file.read(min(_PIECE_BYTES, size))):
+        size -= len(data)
+        yield data
 
 
 def _check_entry(path: Path) -> None:
@@ -165,10 +247,6 @@ def _check_entry(path: Path) -> None:
         path.name.encode()
     except UnicodeEncodeError:
         raise InvalidJobDefinition(f"{str(path)!r} has a name that is not text: rename it") from None
-
-
-def _total_size(folder: Path) -> int:
-    return sum(size for _, size in iter_files(folder))
 
 
 def _walk(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:

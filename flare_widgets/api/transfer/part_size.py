@@ -14,7 +14,7 @@ FIRST_PART_BYTES = 256 << 10
 
 MIN_PART_BYTES = 64 << 10
 MAX_PART_BYTES = 6 << 20
-"""Bytes of the largest part, which is in memory three times while it is sent."""
+"""Bytes of the largest part, which is in memory once while it is sent."""
 
 MAX_GROWTH = 8
 """Ratio of a part to the one before: a line may let a small part through in a burst, and be slow all the same."""

@@ -17,12 +17,12 @@ from typing import Any, TypeVar
 
 from ...errors import FlareError, InternalError, NoConnection, TransferCancelled
 from ...kit import StartupKit
-from ...local_files import scratch_folder
-from ...wire import hci, loop, transfers
+from ...wire import fobs, hci, loop, transfers
 from ...wire.connection import Connection
 from ...wire.errors import ReplyTimeout
 from . import pack
 from .part_size import FIRST_PART_BYTES, cut_part, next_part_size
+from .read_ahead import ReadAhead
 
 T = TypeVar("T")
 
@@ -35,6 +35,7 @@ It is called at least once a second, even without progress. Returning False (not
 PART_TIMEOUTS_S = (30.0, 60.0, 120.0)
 """Seconds to wait for the answer to a part; longer each time, to avoid overloading a slow connection."""
 
+_ARCHIVE_NAME = "job.zip"
 _NOTIFY_TIMEOUT_S = 1.0  # seconds to wait until a best-effort message is sent; the I/O thread finishes it
 _PROGRESS_INTERVAL_S = 1.0  # seconds between two calls of a progress callback when nothing moves
 _SERVER_CHECK_BYTES_PER_S = 10 << 20  # bytes a second at which a slow server checks and stores the job at the end
@@ -120,8 +121,7 @@ def upload_folder(
 ) -> hci.CommandReply:
     """Send a job folder, signed and zipped, as part of a command; return the command's reply.
 
-    The zip is a temporary file: its content may be larger than memory, and the server requires the size before the
-    first byte.
+    The zip is made as it is sent, some parts ahead: its content may be larger than memory.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def upload_folder(
     command
         The HCI JSON of the command.
     progress
-        Called with the progress of the upload; 0 of 0 while the folder is packed.
+        Called with the progress of the upload.
 
     Raises
     ------
@@ -145,20 +145,17 @@ def upload_folder(
     TransferCancelled
         `progress` returned False.
     InvalidJobDefinition
-        The folder was changed while it was packed; nothing was sent.
-    DiskFull
-        There is no space for the zip; nothing was sent.
+        The folder was changed while it was packed; the job was not submitted.
+    FileAccessError
+        A file of it cannot be read; the job was not submitted.
     """
     meter = ProgressReporter(progress, "the upload was cancelled: the job was not submitted")
-    with scratch_folder("packing the job") as scratch:
-        archive = scratch / "job.zip"
-        pack.pack(folder, kit, archive, lambda _: meter.report(0, 0))
-        for patience in PART_TIMEOUTS_S:
-            try:
-                return _UploadAttempt(connection, kit, archive, command, meter, patience).run()
-            except _PartTimeout as e:
-                lost = e
-        raise lost
+    for patience in PART_TIMEOUTS_S:
+        try:
+            return _UploadAttempt(connection, kit, pack.JobArchive(folder, kit), command, meter, patience).run()
+        except _PartTimeout as e:
+            lost = e
+    raise lost
 
 
 class _PartTimeout(NotSubmitted):
@@ -166,36 +163,37 @@ class _PartTimeout(NotSubmitted):
 
 
 class _UploadAttempt:
-    """One attempt to send a zip."""
+    """One attempt to send a job."""
 
     def __init__(
         self,
         connection: Connection,
         kit: StartupKit,
-        archive: Path,
+        archive: pack.JobArchive,
         command: str,
         reporter: ProgressReporter,
         timeout: float,
     ) -> None:
         self._connection, self._archive, self._reporter, self._timeout = connection, archive, reporter, timeout
-        self._size = archive.stat().st_size
+        self._size = archive.size
         transaction = str(uuid.uuid4())
         self._upload = transfers.Upload(
-            transaction, kit.username, command, archive.name, self._size, connection.features
+            transaction, kit.username, command, _ARCHIVE_NAME, self._size, connection.features
         )
 
     def run(self) -> hci.CommandReply:
         """Send it, and return the answer of the server; errors as in :func:`upload_folder`."""
         sent, size = 0, FIRST_PART_BYTES
-        with self._archive.open("rb") as file:
+        with ReadAhead(self._archive.read(), self._reporter.tick) as file:
             try:
                 for sequence in itertools.count():
                     self._reporter.report(sent, self._size)
                     part = cut_part(self._size - sent, size)
                     if sent + part == self._size:
+                        last = file.take(part)
                         break
                     began = time.monotonic()
-                    reply = self._send_part(sequence, file.read(part), self._timeout)
+                    reply = self._send_part(sequence, file.take(part), self._timeout)
                     if reply is not None:
                         return reply
                     sent, size = sent + part, next_part_size(part, time.monotonic() - began)
@@ -211,7 +209,7 @@ class _UploadAttempt:
                 "the upload was cancelled when all had been sent: the job may have been submitted, see list_jobs()"
             )
             patience = PART_TIMEOUTS_S[-1] + self._size / _SERVER_CHECK_BYTES_PER_S
-            reply = self._send_part(sequence, file.read(part), patience, is_last=True)
+            reply = self._send_part(sequence, last, patience, is_last=True)
         if reply is None:
             raise InternalError("the server received the whole job folder but did not report the result")
         with contextlib.suppress(TransferCancelled):  # too late: there is a job
@@ -219,8 +217,8 @@ class _UploadAttempt:
         return reply
 
     def _send_part(
-        self, sequence: int, data: bytes, timeout: float, *, is_last: bool = False
+        self, sequence: int, data: list[memoryview], timeout: float, *, is_last: bool = False
     ) -> hci.CommandReply | None:
-        request = self._upload.part_request(sequence, data, is_last)
+        request = self._upload.part_request(sequence, fobs.Pieces(data), is_last)
         answer = self._connection.stream(transfers.UPLOAD_CHANNEL, transfers.UPLOAD_TOPIC, request, timeout)
         return transfers.read_upload_reply(self._reporter.wait(answer))

@@ -135,7 +135,7 @@ class MemberReader:
         self._parser = self._parse()
         next(self._parser)
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes | memoryview) -> None:
         """Read a part of the archive that begins at `offset`.
 
         Raises

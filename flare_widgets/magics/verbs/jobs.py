@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 from IPython.core.error import UsageError
 
@@ -26,11 +27,13 @@ from ..job_display import (
     wait_until_all_ended,
     wait_until_ended,
 )
-from ..job_id import JobId
+from ..job_id import JobId, LinkedSnapshot, link
 from ..parsing import verb
 from ..progress import ProgressLine, make_transfer_callback, run_with_progress
 from ..prompt import confirm, show_if_interactive
 from ..state import MagicsState
+
+T = TypeVar("T")
 
 
 @verb(
@@ -100,10 +103,11 @@ def monitor(state: MagicsState, job: str | None, wait: bool, text: bool) -> JobV
         %flare monitor              the last job
         %flare monitor 76b8         the job whose id starts with 76b8
         %flare monitor hello        the job called hello
-        end = %flare monitor --wait
+        end = %flare monitor --wait     a snapshot, as %flare wait returns it
         now = %flare monitor --text     the current state in one line
     """
-    return display_job(state, state.session, _watch_job(state, job), wait=wait, as_text=text)
+    watch = _watch_job(state, job)
+    return _link(state, display_job(state, state.session, watch, wait=wait, as_text=text))
 
 
 @verb(
@@ -125,7 +129,8 @@ def wait(state: MagicsState, jobs: list[str], all: bool, first: bool, timeout: f
         %flare wait 76b8 --timeout 600
         %flare wait baseline tuned
         %flare wait --all
-        end = %flare wait           end.status, end.duration, end.metrics, end.failure
+        end = %flare wait           end.status, end.duration, end.failure, end.to_frame()
+        end.job.results()           the result, as %flare results; end.job.logs(), end.job.clone()
     """
     managed = state.managed_session
     if all:
@@ -136,8 +141,9 @@ def wait(state: MagicsState, jobs: list[str], all: bool, first: bool, timeout: f
     else:
         ids = list(dict.fromkeys(managed.find_job_id(job) for job in jobs))
         if len(ids) < 2:
-            return wait_until_ended(_watch_job(state, jobs[0] if jobs else None), timeout)
-    return SnapshotList(wait_until_all_ended([managed.monitor.watch(job_id) for job_id in ids], timeout, first=first))
+            return _link(state, wait_until_ended(_watch_job(state, jobs[0] if jobs else None), timeout))
+    ends = wait_until_all_ended([managed.monitor.watch(job_id) for job_id in ids], timeout, first=first)
+    return SnapshotList(_link(state, end) for end in ends)
 
 
 @verb(JOB)
@@ -283,7 +289,7 @@ def compare(state: MagicsState, jobs: list[str], baseline: str | None) -> Compar
         raise UsageError(f"%flare compare: pass two different jobs or more, got {len(ids)}")
     watches = [managed.monitor.watch(job_id) for job_id in ids]
     run_with_progress("fetching the metrics of the ended jobs", wait_for_results, watches)
-    view = CompareView(watches, first)
+    view = CompareView(watches, first, session=managed.session)
     return view if state.config.views else CompareText(view)
 
 
@@ -294,6 +300,10 @@ def _watch_job(state: MagicsState, job: str | None) -> Watch:
     watch.wait_for_first_update(FIRST_UPDATE_TIMEOUT_S)  # report an unknown job here, not in a view
     managed.set_last_job(job_id, watch.snapshot.name)
     return watch
+
+
+def _link(state: MagicsState, value: T) -> T | LinkedSnapshot:
+    return link(state.managed_session, state.results_folder, value)
 
 
 def _describe_job(state: MagicsState, job_id: str) -> str:

@@ -63,7 +63,7 @@ def results(state: MagicsState, job: str | None, to: str | None) -> ResultView:
     parent = to or state.results_folder
     folder, words = fetch_result(session, job_id, name, parent, progress=tell)
     progress.leave(words)
-    return _show(state, ResultView(folder, fetch=make_fetch(session, job_id, name, parent)))
+    return _show(state, ResultView(folder, fetch=make_fetch(session, job_id, name, parent), session=session))
 
 
 @verb(

@@ -20,6 +20,7 @@ from ..core import svg_chart
 from ..core.html import fit_to_notebook, scoped_style, template_environment
 from ..core.live_view import LiveView
 from ..core.pretty import PrettyText
+from ..core.tab import describe_tab
 from ..job.metrics import Metric
 from ..job.view import JobSource
 from .charts import build_metrics, build_parallel, draw_parallel
@@ -27,6 +28,8 @@ from .view_model import Cell, Column, Comparison, build_columns, compare_snapsho
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from ...api.session import Session
 
 _MAX_STATIC_ROWS, _MAX_STATIC_LINES, _MAX_STATIC_POINTS = 60, 9, 150
 _LOG_RATIO = 50.0  # of the largest to the smallest value, from which on a static chart is logarithmic
@@ -44,6 +47,8 @@ class CompareView(LiveView):
         The watches of the jobs; two at least.
     baseline
         The id of the job with which the values of the others are compared; the reader can choose another one.
+    session
+        The session of the jobs: with it, the reader may open the comparison in a tab of JupyterLab.
 
     Attributes
     ----------
@@ -82,7 +87,9 @@ class CompareView(LiveView):
     shared = traitlets.Unicode().tag(sync=True)
     has_ended = traitlets.Bool().tag(sync=True)
 
-    def __init__(self, watches: Sequence[JobSource], baseline: str | None = None) -> None:
+    def __init__(
+        self, watches: Sequence[JobSource], baseline: str | None = None, *, session: Session | None = None
+    ) -> None:
         if len(watches) < 2:
             raise InvalidArgumentError(f"pass two jobs or more to compare, not {len(watches)}")
         self._watches = tuple(watches)
@@ -91,7 +98,7 @@ class CompareView(LiveView):
             raise InvalidArgumentError(f"the baseline {baseline!r} is none of the jobs that are compared")
         self._baseline = None if baseline is None else ids.index(baseline)
         self._unsubscribe: list[Callable[[], None]] = []
-        super().__init__()
+        super().__init__(tab=describe_tab(session, "compare", jobs=ids))
         self._unsubscribe = [watch.subscribe(lambda _: self._request_update()) for watch in watches]
         self._update_or_finish()
 
@@ -217,7 +224,8 @@ def compare(monitor: Monitor, job_ids: Sequence[str], baseline: str | None = Non
     asked = list(dict.fromkeys(job_ids))
     if len(asked) < 2:
         raise InvalidArgumentError(f"pass two different jobs or more to compare, not {len(asked)}")
-    return CompareView([monitor.watch(job_id) for job_id in asked], baseline)
+    watches = [monitor.watch(job_id) for job_id in asked]
+    return CompareView(watches, baseline, session=monitor.session)
 
 
 def comparison_text(comparison: Comparison, baseline: int | None = None) -> str:
@@ -229,14 +237,18 @@ def comparison_text(comparison: Comparison, baseline: int | None = None) -> str:
     return Table([column.heading for column in columns], rows, notes).to_text()
 
 
-def comparison_html(comparison: Comparison, now: float, baseline: int | None = None) -> str:
-    """Return jobs side by side as HTML for a saved notebook, with a chart of each metric."""
+def comparison_html(comparison: Comparison, now: float, baseline: int | None = None, *, is_whole: bool = False) -> str:
+    """Return jobs side by side as HTML for a saved notebook, with a chart of each metric.
+
+    A large comparison is shortened, unless all of it is wanted: for a page of its own.
+    """
     root, style = scoped_style("compare-static.css")
     columns, metrics = build_columns(comparison, baseline), build_metrics(comparison, baseline)
     parallel, labels = build_parallel(comparison), [job.label for job in comparison.jobs]
 
     def render(share: float) -> str:
-        rows = _rows_to_keep(comparison, baseline, ceil(_MAX_STATIC_ROWS * share))
+        count = len(labels) if is_whole else ceil(_MAX_STATIC_ROWS * share)
+        rows = _rows_to_keep(comparison, baseline, count)
         shown = metrics[: ceil(len(metrics) * share)]
         left_out = [
             f"{count} more {noun}{'' if count == 1 else 's'}"
@@ -261,7 +273,7 @@ def comparison_html(comparison: Comparison, now: float, baseline: int | None = N
             )
         )
 
-    return fit_to_notebook(render)
+    return render(1.0) if is_whole else fit_to_notebook(render)
 
 
 def _rows_to_keep(comparison: Comparison, baseline: int | None, count: int) -> list[int]:

@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn, SupportsIndex
+from typing import Any, ClassVar, NoReturn, SupportsIndex, cast
 
 import anywidget
 import traitlets
 
 from ...formatting.reader_time import reader_zone, set_reader_zone
 from ...monitoring.watch import refuse_copy
+from . import patches
 from .output_handles import LiveData, OutputHandles, Placeholder, is_headless
 from .static_form import new_static_id
 from .throttle import Throttle
@@ -28,6 +29,8 @@ _RENEWAL_INTERVAL_S = 10.0
 """Seconds between two renewals of a static form: each marks the notebook as changed, and is saved with it."""
 _SOON_S = 0.5
 """Seconds between two of them at milestones, such as rounds."""
+_RESYNC_INTERVAL_S = 1.0
+"""Seconds between two times that all is sent to pages that have missed something."""
 
 _BUNDLES = Path(__file__).parents[1] / "static"
 
@@ -73,9 +76,17 @@ class LiveView(anywidget.AnyWidget):
         This machine's clock when the state was sent, for a browser whose clock differs.
     static_id : str
         The id by which a front end marks the view as drawn, see :mod:`.static_form`.
+    tab : dict
+        Which tab of JupyterLab shows the same: see :func:`.describe_tab`.
+    patched : tuple of str
+        The names of traits that may be large: only what changes in them is sent, see :mod:`.patches`. A class
+        attribute.
+    revision, patch : int, dict
+        The number of patches so far, and the last one.
     """
 
     bundle: ClassVar[str] = ""
+    patched: ClassVar[tuple[str, ...]] = ()
     comm: Any
 
     _max_messages_per_s = _MAX_MESSAGES_PER_S
@@ -83,10 +94,15 @@ class LiveView(anywidget.AnyWidget):
 
     sent_at = traitlets.Float().tag(sync=True)
     static_id = traitlets.Unicode().tag(sync=True)
+    tab = traitlets.Dict().tag(sync=True)
+    revision = traitlets.Int().tag(sync=True)
+    patch = traitlets.Dict().tag(sync=True)
 
     def __init__(self, **traits: Any) -> None:
         # Traits are set from the monitor's thread, a timer's, and those that handle clicks and answers.
         self._state_lock = threading.RLock()
+        # Held for a moment, lest a page that joins get a trait and the number of a patch that it has not.
+        self._traits_lock = threading.RLock()
         self._static_lock = threading.RLock()
         self._renewal_lock = threading.Lock()
         static_id = new_static_id()
@@ -105,6 +121,7 @@ class LiveView(anywidget.AnyWidget):
         super().__init__(sent_at=time.time(), static_id=static_id, **self._state(), **traits)
         self.on_msg(self._on_message)
         self._throttle = Throttle(self._send_update, 1 / self._max_messages_per_s)
+        self._resync = Throttle(self._send_whole, _RESYNC_INTERVAL_S)
         # When the kernel is shut down, there is still time to leave the static form.
         atexit.register(self.make_static)
 
@@ -137,6 +154,16 @@ class LiveView(anywidget.AnyWidget):
         if is_open:
             self.layout.close()  # a widget of its own, which ipywidgets keeps
 
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
+        """Return the values of the traits, all of one moment: what a page that joins begins with."""
+        with self._traits_lock:
+            return cast("dict[str, Any]", super().get_state(key, drop_defaults))
+
+    def send_state(self, key: Any = None) -> None:
+        """Send traits to the pages, without those that are patched."""
+        names = self.keys if key is None else [key] if isinstance(key, str) else key
+        super().send_state([name for name in names if name not in self.patched and name != "revision"])
+
     def show(self) -> None:
         """Show the view in the current cell; in a terminal, print its text."""
         self._show(is_returned=True)
@@ -159,7 +186,8 @@ class LiveView(anywidget.AnyWidget):
             with self._state_lock:
                 self._is_static = True
                 self._send_state()
-            for throttle in (self._throttle, self._renew_later, self._renew_soon):
+                self._send_whole()
+            for throttle in (self._throttle, self._resync, self._renew_later, self._renew_soon):
                 throttle.close()
             if not self._is_settled:
                 self._unfollow()
@@ -212,11 +240,23 @@ class LiveView(anywidget.AnyWidget):
 
     def _send_state(self) -> None:
         """Set the traits; the caller holds the lock."""
+        state = self._state()
+        changes = {name: patches.diff(getattr(self, name), state[name]) for name in self.patched}
+        changes = {name: change for name, change in changes.items() if change is not None}
         # One message for all traits: the time is that of the state.
-        with self.hold_sync():
+        with self._traits_lock, self.hold_sync():
             self.sent_at = time.time()
-            for name, value in self._state().items():
+            if changes:
+                self.revision += 1
+                self.patch = {"seq": self.revision, "changes": changes}
+            for name, value in state.items():
                 setattr(self, name, value)
+
+    def _send_whole(self) -> None:
+        """Send the traits that are patched, for pages that have missed something, and for the saved notebook."""
+        if self.patched:
+            with self._traits_lock:
+                super().send_state([*self.patched, "revision", "patch"])
 
     # -- internals -----------------------------------------------------------------------------------------
 
@@ -238,6 +278,7 @@ class LiveView(anywidget.AnyWidget):
                 return
             with self._state_lock:
                 self._send_state()
+                self._send_whole()
             self._renew_static_form()
             self._is_settled = True
             self._unfollow()
@@ -277,6 +318,8 @@ class LiveView(anywidget.AnyWidget):
             set_reader_zone(content.get("zone"))
             self._request_renewal()
             self.send({"kind": "clock", "now": time.time()})
+        elif kind == "resync" and content.get("feed") == patches.FEED:
+            self._resync.request()
         elif isinstance(kind, str):
             self._handle_message(content)
 

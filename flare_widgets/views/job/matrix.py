@@ -132,12 +132,15 @@ class MatrixRow:
         The site's current activity and its duration; empty if there is none.
     label
         Its name, shortened if it is long.
+    earlier_cells
+        The letters of some columns before, see :meth:`Matrix.to_json`.
     """
 
     site: str
     cells: str
     activity: LiveText
     label: str
+    earlier_cells: str = ""
 
 
 @dataclass(frozen=True)
@@ -164,6 +167,10 @@ class Matrix:
         The worst state of all sites in each round and step of the job, shown or not: a letter of `CELL_STATES`.
     strip_start
         The number of columns of the strip before the first one shown.
+    waiting
+        The activity of the sites that have handed in their work while others have not.
+    idle
+        The letter in the last column of a site that has no task there.
     legend
         `CELL_STATES`.
     """
@@ -177,6 +184,8 @@ class Matrix:
     open_count: int = 0
     strip: str = ""
     strip_start: int = 0
+    waiting: LiveText = dataclasses.field(default_factory=lambda: live(""))
+    idle: str = " "
     legend: dict[str, tuple[str, str]] = dataclasses.field(default_factory=lambda: CELL_STATES)
 
     @property
@@ -185,19 +194,29 @@ class Matrix:
         return frozenset(accumulate(workflow.span for workflow in self.workflows[:-1]))
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON-able data: many sites do the same, so each activity is sent once."""
-        activities: dict[LiveText, int] = {}
-        rows = [
-            [row.site, row.cells, activities.setdefault(row.activity, len(activities)), row.label] for row in self.rows
-        ]
+        """Return plain JSON-able data, in which the row of a site is the same until the site does something.
+
+        So what all rows share is sent once: the activity `waiting`, for which a row has None, and the columns after a
+        site's last task: blanks, and the last one `idle`. And the letters of a row begin `earlier` columns before the
+        first one shown, at one that is the same for many rounds.
+        """
+        # Many sites do the same, by the same text.
+        activities = {id(row.activity): row.activity for row in self.rows}
+        written = {key: None if one == self.waiting else one.to_json() for key, one in activities.items()}
         return {
             **vars(self),
             "columns": [vars(column) for column in self.columns],
             "workflows": [vars(workflow) for workflow in self.workflows],
-            "rows": rows,
-            "activities": [activity.to_json() for activity in activities],
+            "rows": [self._row_to_json(row, written[id(row.activity)]) for row in self.rows],
+            "earlier": len(self.rows[0].earlier_cells) if self.rows else 0,
             "summary": self.summary.to_json(),
+            "waiting": self.waiting.to_json(),
         }
+
+    def _row_to_json(self, row: MatrixRow, activity: list[dict[str, Any]] | None) -> list[Any]:
+        cells = row.earlier_cells + row.cells
+        cells = cells[:-1].rstrip() if cells.endswith(self.idle) else cells
+        return [row.site, cells, activity, "" if row.label == row.site else row.label]
 
 
 def build_matrix(snapshot: JobSnapshot, as_of: float, limits: MatrixLimits = LIVE_LIMITS) -> Matrix | None:
@@ -211,7 +230,9 @@ def build_matrix(snapshot: JobSnapshot, as_of: float, limits: MatrixLimits = LIV
     ):
         return None
     cells = snapshot.matrix_states(as_of)
-    start = max(0, len(snapshot.columns) - limits.count_columns(len(cells)))
+    max_columns = limits.count_columns(len(cells))
+    start = max(0, len(snapshot.columns) - max_columns)
+    sent_start = start - start % max_columns
     shown = snapshot.columns[start:]
     columns = _build_headings_that_fit(snapshot, shown)
     sites = sorted(cells)
@@ -225,9 +246,10 @@ def build_matrix(snapshot: JobSnapshot, as_of: float, limits: MatrixLimits = LIV
     rows = tuple(
         MatrixRow(
             name := sanitize(site, _MAX_SITE_CHARS),
-            _join_letters(cells[site], start, len(shown)),
+            (letters := _join_letters(cells[site], sent_start, len(snapshot.columns)))[start - sent_start :],
             activity_of(site),
             labels[name],
+            letters[: start - sent_start],
         )
         for site in sites[: limits.sites]
     )
@@ -241,6 +263,8 @@ def build_matrix(snapshot: JobSnapshot, as_of: float, limits: MatrixLimits = LIV
         min(len(in_trouble), MAX_OPEN_SITES) if is_long else len(rows),
         _build_strip(cells.values(), len(snapshot.columns)),
         start,
+        activity_of.waiting,
+        CELL_CODES["waiting"] if snapshot.has_open_column else " ",
     )
 
 
@@ -248,20 +272,19 @@ def _is_self_directed(snapshot: JobSnapshot, cell: MatrixCell) -> bool:
     return cell.state == "self-directed" or (cell.state == "done" and snapshot.current_workflow.is_self_directed)
 
 
-def _join_letters(row: Mapping[int, str], start: int, count: int) -> str:
-    letters = [" "] * count
+def _join_letters(row: Mapping[int, str], start: int, column_count: int) -> str:
+    letters = [" "] * column_count
     for place, state in row.items():
-        if place >= start:
-            letters[place - start] = CELL_CODES[state]
-    return "".join(letters)
+        letters[place] = CELL_CODES[state]
+    return "".join(letters[start:])
 
 
 def _build_strip(rows: Iterable[Mapping[int, str]], column_count: int) -> str:
-    ranks = [len(_STRIP_ORDER) - 1] * column_count
+    found: list[set[str]] = [set() for _ in range(column_count)]
     for row in rows:
         for place, state in row.items():
-            ranks[place] = min(ranks[place], _STRIP_RANKS[state])
-    return "".join(_STRIP_ORDER[rank] for rank in ranks)
+            found[place].add(state)
+    return "".join(CELL_CODES[min(states, key=_STRIP_RANKS.__getitem__)] if states else " " for states in found)
 
 
 def _summarize(
@@ -396,11 +419,16 @@ class _ActivityBuilder:
         names = [labels.get(name, name) for name in (sanitize(site, _MAX_SITE_CHARS) for site in named)]
         if len(names) < len(pending):
             names.append(f"{len(pending) - len(names)} more")
-        self._waiting = f"waiting for {join_names(names, len(names))}" if names else ""
+        self.waiting = live(f"waiting for {join_names(names, len(names))}" if names else "")
+        self._known: dict[MatrixCell | None, LiveText] = {}
 
     def __call__(self, site: str) -> LiveText:
-        activity = self._build(self._states.get(site))
-        return activity.frozen_at(self._as_of) if self._snapshot.trouble else activity
+        cell = self._states.get(site)
+        known = self._known.get(cell)
+        if known is None:
+            known = self._build(cell)
+            self._known[cell] = known = known.frozen_at(self._as_of) if self._snapshot.trouble else known
+        return known
 
     def _build(self, cell: MatrixCell | None) -> LiveText:
         snapshot = self._snapshot
@@ -410,8 +438,8 @@ class _ActivityBuilder:
             return _count("silent: no heartbeat", cell.since)
         if snapshot.ended and cell.state not in ("failed", "unfinished"):
             return live("")
-        if cell.state == "submitted" and self._waiting:
-            return live(self._waiting)
+        if cell.state == "submitted" and self.waiting.phases[0].text:
+            return self.waiting
         words = site_text(snapshot, cell)
         return _count(words, cell.since) if cell.state in _COUNTED_STATES else live(words)
 

@@ -18,6 +18,9 @@ from ..core.metric_direction import metric_direction
 MAX_TABLES, MAX_ROWS, MAX_COLUMNS = 6, 50, 20
 """The most metrics with a table each, and the rows and columns of a table; the rest is counted."""
 
+ALL_SITES = "all sites"
+"""Title of the statistics of all sites together."""
+
 _MAX_NAME_CHARS = 60  # characters
 _MAX_WHOLE = 1e15  # a larger number is not written in full
 _MEAN = "mean of the sites"
@@ -149,7 +152,7 @@ def build_site_statistics(statistics: Statistics) -> tuple[ValueTable, ...]:
         numbers = tuple(dataclasses.replace(n, site=GLOBAL) for n in statistics.numbers if n.site == site)
         table = build_statistics_table(Statistics(numbers), elsewhere="")
         if table is not None:
-            title = "all sites" if site == GLOBAL else sanitize(site, _MAX_NAME_CHARS)
+            title = ALL_SITES if site == GLOBAL else sanitize(site, _MAX_NAME_CHARS)
             tables.append(dataclasses.replace(table, title=title))
     return tuple(tables)
 

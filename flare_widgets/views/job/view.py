@@ -22,6 +22,7 @@ from ...monitoring.job.snapshot import JobSnapshot
 from ...monitoring.results.files import RUN_FOLDER
 from ...results.opening import fetch_result, make_fetch
 from ..core.live_view import LiveView
+from ..core.tab import describe_tab
 from ..results.actions import FileActions
 from ..results.view import ResultView
 from ..results.view_model import list_names, listing_to_json
@@ -129,6 +130,7 @@ class JobView(LiveView):
     """
 
     bundle = "job"
+    patched = ("view_model", "charts", "tables", "events")
 
     view_model = traitlets.Dict().tag(sync=True)
     charts: traitlets.List[Any] = traitlets.List().tag(sync=True)
@@ -153,7 +155,7 @@ class JobView(LiveView):
             self._log_feed = LogFeed(watch.job_id, session.start, lambda: watch.snapshot, self.send)
             self._actions = JobActions(session, watch.job_id, lambda: watch.snapshot, self._on_actions_change, folder)
         self._unsubscribe: Callable[[], None] = lambda: None
-        super().__init__()
+        super().__init__(tab=describe_tab(session, "job", job=watch.job_id))
         unsubscribe = watch.subscribe(lambda _: self._request_update())
         self._unsubscribe = unsubscribe
         # The job may have changed between the first snapshot and the subscription.
@@ -225,7 +227,8 @@ class JobView(LiveView):
         """
         session, name = self._require_session(), self._watch.snapshot.name
         folder, _ = fetch_result(session, self.job_id, name, self._folder)
-        return ResultView(folder, fetch=make_fetch(session, self.job_id, name, self._folder))
+        fetch = make_fetch(session, self.job_id, name, self._folder)
+        return ResultView(folder, fetch=fetch, session=session)
 
     def logs(self, target: str = "server") -> dict[str, Any]:
         """Return the job's logs; see :meth:`.Job.logs`."""

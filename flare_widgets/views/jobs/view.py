@@ -28,6 +28,7 @@ from ..core.actions import Action, ActionContext, Actions
 from ..core.html import fit_to_notebook
 from ..core.live_view import LiveView
 from ..core.row_sync import RowSync
+from ..core.tab import describe_tab
 from ..core.visibility import VisibilityTracker
 from ..job.timeline import readable_status, status_category
 
@@ -132,7 +133,7 @@ class JobsView(LiveView):
         self._visibility = VisibilityTracker(self._on_visibility_change)
         self._visibility.expect_display()
         self._unsubscribe: Callable[[], None] = lambda: None
-        super().__init__()
+        super().__init__(tab=describe_tab(monitor.session, "jobs"))
         self._is_made = True
         # Last, since the listener is called at once, in another thread.
         self._unsubscribe = self._watch.subscribe(self._on_snapshot)

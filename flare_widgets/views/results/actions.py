@@ -31,6 +31,8 @@ class FileActions(Actions):
         As of :class:`.Actions`.
     disabled_reason
         Returns the reason why no file can be downloaded now; empty if they can.
+    shorten
+        Returns the path of a downloaded file as it is shown.
     """
 
     def __init__(
@@ -39,9 +41,10 @@ class FileActions(Actions):
         fetch: Fetch,
         on_change: Callable[[], None],
         disabled_reason: Callable[[], str] = lambda: "",
+        shorten: Callable[[Path], str] = shorten_path,
     ) -> None:
         self._disabled_reason = disabled_reason
-        super().__init__([_make_action(name, fetch, disabled_reason) for name in names], on_change)
+        super().__init__([_make_action(name, fetch, disabled_reason, shorten) for name in names], on_change)
 
     def asked_to_json(self) -> dict[str, Any]:
         """Return the browser's data of the actions that were ever asked for, since there may be hundreds.
@@ -57,7 +60,7 @@ class FileActions(Actions):
         return {"actions": actions, "disabled_reason": sanitize(self._disabled_reason(), 500)}
 
 
-def _make_action(name: str, fetch: Fetch, disabled_reason: Callable[[], str]) -> Action:
+def _make_action(name: str, fetch: Fetch, disabled_reason: Callable[[], str], shorten: Callable[[Path], str]) -> Action:
     def run(context: ActionContext) -> Path:
         return fetch(name, context.progress_callback("received"))
 
@@ -65,7 +68,7 @@ def _make_action(name: str, fetch: Fetch, disabled_reason: Callable[[], str]) ->
         action_name(name),
         "Download",
         run=run,
-        describe_result=lambda path: f"downloaded to {sanitize(shorten_path(path), 500)}",
+        describe_result=lambda path: f"downloaded to {sanitize(shorten(path), 500)}",
         disabled_reason=disabled_reason,
         is_cancellable=True,
     )

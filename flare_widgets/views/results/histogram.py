@@ -1,4 +1,4 @@
-"""Histograms of features as small pictures: SVG that needs no script."""
+"""Histograms of features as small pictures: SVG that needs no script, and a line of text."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from markupsafe import Markup
 from ...monitoring.results.statistics import Bin
 
 _WIDTH, _HEIGHT, _LABEL_HEIGHT = 180.0, 44.0, 14.0
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_MAX_BLOCKS = 20
 
 
-def draw_histogram(bins: Sequence[Bin], label: str) -> Markup:
+def draw_histogram(bins: Sequence[Bin], label: str, *, is_compact: bool = False) -> Markup:
     """Return a histogram as an inline SVG: a bar a bin, with the ends of its range below.
 
     Parameters
@@ -21,6 +23,8 @@ def draw_histogram(bins: Sequence[Bin], label: str) -> Markup:
         The bins, from low to high; widths may differ.
     label
         Its description for those who do not see it. Sanitized text.
+    is_compact
+        True for an outline in place of bars that say their numbers when pointed at: a tenth of the size.
     """
     low, high = bins[0].low, bins[-1].high
     picture = ET.Element(
@@ -34,7 +38,11 @@ def draw_histogram(bins: Sequence[Bin], label: str) -> Markup:
             "aria-label": label,
         },
     )
-    for left, width, height, words in place_bars(bins):
+    bars = place_bars(bins)
+    if is_compact:
+        ET.SubElement(picture, "path", {"d": _outline([bar[:3] for bar in bars])})
+        bars = []
+    for left, width, height, words in bars:
         attributes = {
             "x": left * _WIDTH,
             "y": _HEIGHT - height * _HEIGHT,
@@ -49,6 +57,31 @@ def draw_histogram(bins: Sequence[Bin], label: str) -> Markup:
         )
         text.text = f"{value:.6g}"
     return Markup(ET.tostring(picture, encoding="unicode"))  # noqa: S704 -- written by ElementTree, which escapes
+
+
+def _outline(bars: Sequence[tuple[float, float, float]]) -> str:
+    """Return the path around bars, with a gap between each two."""
+    steps = (
+        f"M{left * _WIDTH:.3g} {_HEIGHT:g}v{-height * _HEIGHT:.3g}h{max(0.5, width * _WIDTH - 0.5):.3g}V{_HEIGHT:g}"
+        for left, width, height in bars
+        if height
+    )
+    return "".join(steps) or "M0 0"
+
+
+def write_histogram(bins: Sequence[Bin]) -> str:
+    """Return a histogram as a line of text: ``18 ▁▃▇█▅▂▁ 94``, a block a bin, or several bins if there are many.
+
+    Parameters
+    ----------
+    bins
+        The bins, from low to high; their widths are not shown.
+    """
+    step = -(-len(bins) // _MAX_BLOCKS)
+    counts = [max(0.0, *(each.count for each in bins[at : at + step])) for at in range(0, len(bins), step)]
+    top = max(counts) or 1.0
+    blocks = "".join(_BLOCKS[round(_clip(count / top) * (len(_BLOCKS) - 1))] if count else " " for count in counts)
+    return f"{bins[0].low:.6g} {blocks} {bins[-1].high:.6g}"
 
 
 def place_bars(bins: Sequence[Bin]) -> list[tuple[float, float, float, str]]:

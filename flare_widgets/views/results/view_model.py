@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -12,11 +13,11 @@ from markupsafe import Markup
 
 from ...bounds import has_too_many_values
 from ...formatting.text import format_size, sanitize, sanitize_lines
-from ...local_files import get_working_folder
 from ...monitoring.job.model import Results
 from ...monitoring.results.files import RUN_FOLDER, ResultFile
-from ...monitoring.results.statistics import GLOBAL, Histogram
+from ...monitoring.results.statistics import GLOBAL, Histogram, Statistics
 from ...results import Model, Result
+from ..job.tables import ALL_SITES, ValueTable, build_site_statistics
 from .histogram import draw_histogram, place_bars
 
 MAX_FILES = 100
@@ -24,6 +25,9 @@ MAX_FILES = 100
 
 MAX_FEATURES = 12
 """The most features whose histograms are drawn."""
+
+MAX_DRAWN = 40
+"""The most histograms that are drawn in the tables of a static form."""
 
 MAX_TREE_FILES = 400
 """The most files in the tree of a live view."""
@@ -107,6 +111,31 @@ class FeatureHistograms:
 
 
 @dataclass(frozen=True)
+class SiteStatistics:
+    """The statistics of one site, or of all sites: a table, and the histogram of each of its rows, if there is one.
+
+    `title` is the name of the site. `max_drawn` is the number of the histograms that are drawn.
+    """
+
+    title: str
+    table: ValueTable
+    histograms: tuple[Histogram | None, ...]
+    max_drawn: int
+
+    @property
+    def pictures(self) -> list[Markup]:
+        """The picture of each row, empty if it has none; no rows if no row has one."""
+        drawn = itertools.count()
+        found = [
+            draw_histogram(histogram.bins, f"{row.name}, {self.title}", is_compact=True)
+            if histogram is not None and next(drawn) < self.max_drawn
+            else Markup()
+            for row, histogram in zip(self.table.rows, self.histograms, strict=True)
+        ]
+        return found if any(found) else []
+
+
+@dataclass(frozen=True)
 class FileNode:
     """A file in the tree of a result. Sanitized text.
 
@@ -139,32 +168,31 @@ class FolderNode:
     files: tuple[FileNode, ...]
 
 
-def build_model_rows(models: Iterable[Model], folder: Path) -> tuple[ModelRow, ...]:
-    """Return the models of a result; in the lines that load them, paths are relative to the working folder if below it.
+def build_model_rows(models: Iterable[Model], shorten: Callable[[Path], str]) -> tuple[ModelRow, ...]:
+    """Return the models of a result.
 
     Parameters
     ----------
     models
         The models.
-    folder
-        The working folder.
+    shorten
+        Returns a path as it is in the lines that load a model.
     """
-    return tuple(_build_model_row(model, folder) for model in models)
+    return tuple(_build_model_row(model, shorten) for model in models)
 
 
-def _build_model_row(model: Model, folder: Path) -> ModelRow:
+def _build_model_row(model: Model, shorten: Callable[[Path], str]) -> ModelRow:
     of_round = "" if model.round is None else f"round {model.round}"
     best = "best" if model.is_best else ""
     facts = [" of ".join(filter(None, [best, of_round])), model.format, format_size(model.size)]
     content = [str(info) for info in model.arrays[:4]]
     if len(model.arrays) > len(content):
         content.append(f"and {len(model.arrays) - len(content)} more arrays")
-    path = model.path.relative_to(folder) if model.path.is_relative_to(folder) else model.path
     return ModelRow(
         model.name,
         ", ".join(filter(None, facts)),
         "; ".join([*content, *filter(None, [model.details, "still on the server" if model.fetch is not None else ""])]),
-        "" if model.fetch is not None else sanitize(model.load_line_for(path), 1000),
+        "" if model.fetch is not None else sanitize(model.load_line_for(Path(shorten(model.path))), 1000),
         "loading it runs code that its author chose" if model.is_unsafe else "",
         action_name(model.name) if model.fetch is not None else "",
     )
@@ -184,14 +212,22 @@ def action_name(name: str) -> str:
     return f"fetch {name}"
 
 
-def result_to_json(result: Result) -> dict[str, Any]:
-    """Return a result on this machine as a live view gets it, but for its metrics and tables."""
+def result_to_json(result: Result, shorten: Callable[[Path], str]) -> dict[str, Any]:
+    """Return a result on this machine as a live view gets it, but for its metrics and tables.
+
+    Parameters
+    ----------
+    result
+        The result.
+    shorten
+        Returns a path as it is shown.
+    """
     histograms, more_features = build_histograms(result.statistics.histograms)
     return {
         "arguments": [f"{name} = {value}" for name, value in result.config.arguments.items()],
         "reason": sanitize(result.reason, 500),
         "notes": [sanitize(note, 500) for note in result.notes] if not result.models else [],
-        "models": [asdict(row) for row in build_model_rows(result.models, get_working_folder())],
+        "models": [asdict(row) for row in build_model_rows(result.models, shorten)],
         "histograms": [feature.to_json() for feature in histograms],
         "more_features": more_features,
         "tree": asdict(build_file_tree(result.files, result.missing, dict(read_outputs(result.outputs)))),
@@ -292,6 +328,43 @@ def build_file_groups(files: Iterable[ResultFile]) -> tuple[FileGroup, ...]:
     return tuple(found)
 
 
+def build_statistics_by_site(
+    statistics: Statistics, max_drawn: int = MAX_DRAWN
+) -> tuple[tuple[SiteStatistics, ...], list[Histogram]]:
+    """Return the statistics of all sites and of each, and the histograms that belong to none of these tables.
+
+    Parameters
+    ----------
+    statistics
+        The statistics.
+    max_drawn
+        The most histograms that are drawn, of all tables together.
+    """
+    tables = build_site_statistics(statistics)
+    titles = {table.title for table in tables}
+    by_row: dict[tuple[str, str], Histogram] = {}
+    others = []
+    for histogram in statistics.histograms:
+        title, feature = _title_of(histogram.site), sanitize(histogram.feature, 60)
+        if title not in titles:
+            others.append(histogram)
+        elif histogram.bins:
+            # A row has its data set in its name only if there are several.
+            for name in (feature, f"{feature} ({sanitize(histogram.dataset, 60)})"):
+                by_row.setdefault((title, name), histogram)
+    found = []
+    for table in tables:
+        histograms = tuple(by_row.get((table.title, row.name)) for row in table.rows)
+        room = min(max_drawn, MAX_FEATURES)
+        max_drawn -= min(room, sum(histogram is not None for histogram in histograms))
+        found.append(SiteStatistics(table.title, replace(table, title=""), histograms, room))
+    return tuple(found), others
+
+
+def _title_of(site: str) -> str:
+    return ALL_SITES if site == GLOBAL else sanitize(site, 60)
+
+
 def build_histograms(histograms: Iterable[Histogram]) -> tuple[tuple[FeatureHistograms, ...], int]:
     """Return the histograms by feature, and the number of features that are left out."""
     by_feature: dict[str, list[Histogram]] = {}
@@ -308,7 +381,7 @@ def _build_feature(name: str, histograms: list[Histogram]) -> FeatureHistograms:
     with_dataset = len({histogram.dataset for histogram in ordered}) > 1
     labelled = []
     for histogram in shown:
-        site = "all sites" if histogram.site == GLOBAL else sanitize(histogram.site, 60)
+        site = _title_of(histogram.site)
         label = f"{site}, {sanitize(histogram.dataset, 60)}" if with_dataset else site
         labelled.append((label, histogram))
     more = len(ordered) - len(shown)

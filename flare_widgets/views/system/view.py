@@ -17,6 +17,7 @@ from ...monitoring.system.snapshot import SystemReport, SystemSnapshot, apply_sy
 from ...monitoring.system.watch import SystemWatch
 from ..core.live_view import LiveView
 from ..core.pretty import LiveOnDisplay
+from ..core.tab import describe_tab
 from ..core.visibility import VisibilityTracker
 from .actions import SystemActions
 from .html import system_html
@@ -121,7 +122,7 @@ class SystemView(LiveView):
         self._resumed_at = 0.0
         self._visibility = VisibilityTracker(self._on_visibility_change)
         self._unsubscribe: Callable[[], None] = lambda: None
-        super().__init__()
+        super().__init__(tab=describe_tab(session, "system"))
         # Last, since the listener is called at once, in another thread.
         self._unsubscribe = watch.subscribe(lambda _: self._request_update())
         if self._is_static:
@@ -153,6 +154,10 @@ class SystemView(LiveView):
         sites = tuple(replace(site, last_seen=None) for site in snapshot.sites)
         outcomes = [] if self._actions is None else self._actions.outcomes
         return replace(snapshot, facts_at=None, details_at=None, sites=sites), outcomes
+
+    def _milestone(self) -> object:
+        snapshot = self._watch.snapshot
+        return snapshot.trouble_label, [(site.name, site.connected, site.disabled) for site in snapshot.sites]
 
     def _is_finished(self) -> bool:
         # After a server shutdown, the user wants to see its result.

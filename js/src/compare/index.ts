@@ -2,6 +2,7 @@
 import { type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
 import { h, setText, setVisible, whenChanged } from "../core/dom";
 import { createKernelBanner } from "../core/kernel-banner";
+import { offerTab } from "../core/open-in-tab";
 import { themed } from "../core/theme";
 import { asBoolean, asNumber, asRecords, asText } from "../core/validate";
 import { type Metric, readMetrics } from "../job/metrics";
@@ -153,10 +154,12 @@ function render(context: RenderContext): () => void {
     () => !traits.get("has_ended"),
   );
   const stop = traits.onChange(["jobs", "columns", "ranking", "baseline_row", "metrics", "parallel", "shared"], draw);
+  const removeOffer = offerTab(context, tools);
   el.append(element);
   draw();
   return () => {
     stop();
+    removeOffer();
     kernel.dispose();
     charts.dispose();
     parallel.dispose();

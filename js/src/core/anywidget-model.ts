@@ -6,6 +6,8 @@ export type Listener = (first: unknown) => void;
 /** A model as anywidget gives it: any trait may be asked for, and any value may come. */
 export interface Model {
   get(name: string): unknown;
+  /** Set a trait in this page only. */
+  set(name: string, value: unknown): void;
   on(event: string, listener: Listener): void;
   off(event: string, listener: Listener): void;
   send(content: unknown): void;

@@ -11,6 +11,9 @@ export class FakeModel<Sent = unknown> implements Model {
   get(name: string): unknown {
     return this.traits[name];
   }
+  set(name: string, value: unknown): void {
+    this.receive({ [name]: value });
+  }
   on(event: string, listener: Listener): void {
     this.listeners.set(event, (this.listeners.get(event) ?? new Set()).add(listener));
   }

@@ -8,6 +8,7 @@ function fakeModel(host?: { kernel: { status: string; connectionStatus: string }
   return {
     widget_manager: host,
     get: (name: string) => (name === "static_id" ? "0a1b2c3d" : undefined),
+    set: (): void => undefined,
     on: (event: string, listener: Listener) =>
       void listeners.set(event, (listeners.get(event) ?? new Set()).add(listener)),
     off: (event: string, listener: Listener) => void listeners.get(event)?.delete(listener),

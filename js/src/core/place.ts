@@ -9,7 +9,7 @@ export type PeerState = "ready" | "busy" | "disconnected" | "ended" | "unknown";
 
 /** Something that a place can open in a tab of its own. */
 export interface Target {
-  readonly kind: "jobs" | "job" | "system" | "submit" | "compare";
+  readonly kind: "jobs" | "job" | "system" | "submit" | "compare" | "results";
   readonly args: Readonly<Record<string, unknown>>;
 }
 
@@ -25,6 +25,8 @@ export interface Place {
   show(modelId: string, into: HTMLElement): Promise<() => void>;
   /** Open something in a tab of its own; places without tabs do not have it. */
   readonly open?: (target: Target) => void;
+  /** Show a folder in the file browser, by its path there; places without one do not have it. */
+  readonly showFolder?: (path: string) => void;
   /** What the reader chose in this view: filter, order. Kept by the place if it can. */
   recall?(key: string): unknown;
   remember?(key: string, value: unknown): void;

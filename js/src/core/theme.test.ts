@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Model, RenderContext } from "./anywidget-model";
 import { onThemeChange, pageScheme, themed } from "./theme";
 
-const MODEL: Model = { get: () => undefined, on: () => {}, off: () => {}, send: () => {} };
+const MODEL: Model = { get: () => undefined, set: () => {}, on: () => {}, off: () => {}, send: () => {} };
 let isSystemDark = false;
 
 beforeEach(() => {

@@ -38,3 +38,14 @@ export function asPoint(value: unknown): readonly [number, number] | null {
 export function asPoints(value: unknown): (readonly [number, number])[] {
   return (Array.isArray(value) ? value : []).map(asPoint).filter((point) => point !== null);
 }
+
+/** Return a reader that reads each object once: what has not changed in a message is the same object as before. */
+export function readOnce<T>(read: (raw: unknown) => T): (raw: unknown) => T {
+  const known = new WeakMap<object, { readonly value: T }>();
+  return (raw) => {
+    if (typeof raw !== "object" || raw === null) return read(raw);
+    const found = known.get(raw) ?? { value: read(raw) };
+    known.set(raw, found);
+    return found.value;
+  };
+}

@@ -1,6 +1,6 @@
 /** The whole view against a model as anywidget gives it. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { FakeModel } from "../core/fake-model";
+import { FakeModel, FakePlace } from "../core/fake-model";
 import { fixture } from "./fixtures";
 import jobWidget from "./index";
 
@@ -98,6 +98,29 @@ describe("a running job", () => {
     observer.observe(find(".flw-sites"), { childList: true, subtree: true, characterData: true });
     await vi.advanceTimersByTimeAsync(5000);
     expect(changes).not.toHaveBeenCalled();
+  });
+
+  it("draws what a patch has changed, and nothing else", async () => {
+    const { model, find, seen } = open("rounds");
+    const changes = vi.fn();
+    const observer = new MutationObserver(changes);
+    const whole = { childList: true, subtree: true, characterData: true, attributes: true };
+    observer.observe(find(".flw-matrix"), whole);
+    model.receive({ patch: { seq: 1, changes: { view_model: { keys: { name: { set: "renamed" } } } } } });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(seen(".flw-name")).toBe("renamed");
+    expect(changes).not.toHaveBeenCalled();
+    const row = { items: [[0, 1], { add: ["w", null, ""] }] };
+    model.receive({
+      patch: { seq: 2, changes: { view_model: { keys: { matrix: { keys: { rows: { keys: { 0: row } } } } } } } },
+    });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(find(".flw-matrix tbody tr:first-child .flw-cell").title).toBe("working");
+    const touched = changes.mock.calls.flatMap(([records]) =>
+      (records as MutationRecord[]).map(({ target }) => target),
+    );
+    expect(touched.length).toBeGreaterThan(0);
+    expect(touched.every((node) => find(".flw-matrix tbody tr:first-child").contains(node))).toBe(true);
   });
 
   it("labels old data as stale", () => {
@@ -217,6 +240,23 @@ describe("an ended job", () => {
     expect(el.querySelector(".flw-site-failed")?.textContent).toContain(
       "site-2 failed: unable to create the run folder: No space left on device",
     );
+  });
+});
+
+describe("a job in a tab", () => {
+  it.each([
+    ["running", false],
+    ["completed", true],
+  ] as const)("that is %s: its results can be opened: %s", (name, canOpen) => {
+    const { view_model, label, now } = fixture(name);
+    const model = new FakeModel({ view_model, label, sent_at: now, actions: [ABORT] });
+    const [place, el] = [new FakePlace(), document.createElement("div")];
+    const close = jobWidget().render({ model, el, place });
+    const button = el.querySelector<HTMLElement>(".flw-open-results");
+    expect(button?.hidden).toBe(!canOpen);
+    button?.click();
+    expect(place.opened).toEqual([{ kind: "results", args: { job: fixture(name).view_model["job_id"] } }]);
+    close();
   });
 });
 

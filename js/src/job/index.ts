@@ -3,6 +3,8 @@ import { type Action, readActions } from "../core/actions";
 import { type Model, type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
 import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
 import { disableAll, prefixStale, watchKernel } from "../core/kernel";
+import { offerTab } from "../core/open-in-tab";
+import { followPatches } from "../core/patches";
 import { themed } from "../core/theme";
 import { asBoolean, asNumber, asText } from "../core/validate";
 import { disableFileActions, type FileActions, readFileActions } from "../results/parts/file-actions";
@@ -48,16 +50,22 @@ export default function jobWidget() {
   const clock = new KernelClock();
   const openSections = new Map<string, boolean>();
 
-  const initialize = ({ model }: { model: Model }): (() => void) => clock.follow(new TypedModel(model, READERS));
+  function initialize({ model }: { model: Model }): () => void {
+    const stop = [clock.follow(new TypedModel(model, READERS)), followPatches(model)];
+    return () => stop.forEach((undo) => undo());
+  }
 
   function render(context: RenderContext): () => void {
     const { model, el } = context;
     const traits = new TypedModel(model, READERS);
+    const { open } = context.place ?? {};
+    const openResults = open && (() => open({ kind: "results", args: { job: traits.get("view_model").jobId } }));
     const view = createJobView({
       kernelNow: () => clock.now(),
       browserNow,
       send: (message) => traits.send(message),
       openSections,
+      openResults,
     });
     const kernel = watchKernel(context, {
       onChange: () => view.draw(state()),
@@ -84,6 +92,7 @@ export default function jobWidget() {
     };
     const stop = [
       kernel.dispose,
+      offerTab(context, view.element.querySelector(".flw-head")),
       // `sent_at` may be set before or after the view model that came with it, so it also triggers a redraw.
       traits.onChange(
         ["view_model", "charts", "tables", "result", "file_actions", "events", "sent_at", "actions", "has_log"],

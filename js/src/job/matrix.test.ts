@@ -14,8 +14,10 @@ function make({ sites, rounds, openCount = sites, cells = () => "s".repeat(round
   const { matrix } = readViewModel({
     matrix: {
       columns: Array.from({ length: rounds }, (_, n) => ({ label: `${n + 1}`, prefix: "round ", title: `${n + 1}` })),
-      rows: Array.from({ length: sites }, (_, n) => [`site-${n}`, cells(n), n % 2, `s-${n}`]),
-      activities: [[{ text: ["done"] }], [{ text: ["training"] }]],
+      rows: Array.from({ length: sites }, (_, n) => [
+        ...[`site-${n}`, cells(n), n % 2 ? [{ text: ["training"] }] : null, `s-${n}`],
+      ]),
+      waiting: [{ text: ["done"] }],
       summary: [{ text: ["all well"] }],
       open_count: openCount,
       strip: "s".repeat(rounds),
@@ -103,5 +105,25 @@ describe("many rounds", () => {
     expect(all("tbody td.flw-cell").every((cell, index) => cell === before[index])).toBe(true);
     expect(before[7 * 50 + 49]?.textContent).toBe("■submitted");
     made.mockRestore();
+  });
+});
+
+describe("the rows of a matrix", () => {
+  const read = (cells: string[], rest: Record<string, unknown> = {}) =>
+    readViewModel({
+      matrix: {
+        columns: [{ label: "3" }, { label: "4" }, { label: "5" }],
+        rows: cells.map((letters, n) => [`site-${n}`, letters, null, ""]),
+        ...rest,
+      },
+    }).matrix!.rows.map((row) => row.cells);
+
+  it("are blank after a site's last task, and idle in the last column", () => {
+    expect(read(["s", "ss", "ssw", " s "], { idle: "q" })).toEqual(["s q", "ssq", "ssw", " s "]);
+    expect(read(["s"])).toEqual(["s  "]);
+  });
+
+  it("may begin before the first column shown", () => {
+    expect(read(["fss", "fssws", "f"], { idle: "q", earlier: 2 })).toEqual(["s q", "sws", "  q"]);
   });
 });

@@ -2,7 +2,7 @@
 
 import { type LiveText, readLiveText, readLiveTexts } from "../core/live-text";
 import { type StatusCategory, toStatusCategory } from "../core/status";
-import { asNumber, asRecord, asRecords, asText, asTexts } from "../core/validate";
+import { asNumber, asRecord, asRecords, asText, asTexts, readOnce } from "../core/validate";
 
 export interface Step {
   readonly label: string;
@@ -193,7 +193,9 @@ function readMatrix(raw: Record<string, unknown>): Matrix {
     prefix: asText(prefix),
     title: asText(title),
   }));
-  const activities = (Array.isArray(raw["activities"]) ? raw["activities"] : []).map(readLiveText);
+  const waiting = readLiveText(raw["waiting"]);
+  const idle = asText(raw["idle"], 1) || " ";
+  const earlier = Math.max(0, asNumber(raw["earlier"]) ?? 0);
   const legend = Object.entries(asRecord(raw["legend"])).map(([code, state]) => {
     const [glyph = "", label = ""] = asTexts(state);
     return [code, { glyph, label }] as const;
@@ -206,13 +208,8 @@ function readMatrix(raw: Record<string, unknown>): Matrix {
       span: Math.min(Math.max(1, Math.floor(asNumber(span) ?? 1)), Math.max(1, columns.length)),
     })),
     rows: (Array.isArray(raw["rows"]) ? raw["rows"] : []).map((row) => {
-      const [site, cells, activity, label] = Array.isArray(row) ? row : [];
-      return {
-        site: asText(site),
-        label: asText(label) || asText(site),
-        cells: asText(cells, columns.length),
-        activity: activities[asNumber(activity) ?? -1] ?? [],
-      };
+      const { cells, activity, ...names } = readRow(row);
+      return { ...names, cells: fillCells(cells, earlier, columns.length, idle), activity: activity ?? waiting };
     }),
     summary: readLiveText(raw["summary"]),
     openCount: asNumber(raw["open_count"]) ?? 0,
@@ -222,6 +219,23 @@ function readMatrix(raw: Record<string, unknown>): Matrix {
     narrowCount: asNumber(raw["narrow_count"]) ?? columns.length,
     legend: Object.fromEntries(legend),
   };
+}
+
+/** Read a row; that of a site that has done nothing is the same object as before, and is not read again. */
+const readRow = readOnce((row) => {
+  const [site, cells, activity, label] = Array.isArray(row) ? row : [];
+  return {
+    site: asText(site),
+    label: asText(label) || asText(site),
+    cells: asText(cells, MAX_STRIP_CHARS),
+    activity: activity === null ? null : readLiveText(activity),
+  };
+});
+
+/** Return the cells of a row in the columns shown: after a site's last task they are blank, and the last one is idle. */
+function fillCells(cells: string, earlier: number, count: number, idle: string): string {
+  const end = earlier + count;
+  return (cells.length < end ? cells.padEnd(end - 1) + idle : cells).slice(earlier, end);
 }
 
 function readFailure(raw: Record<string, unknown>): FailureCard {

@@ -60,6 +60,8 @@ export interface JobViewOptions {
   readonly send: (message: ActionMessage | LogRequest) => void;
   /** The open state of each section by name; kept by the caller for later views of the same model. */
   readonly openSections: Map<string, boolean>;
+  /** Open the results of the job in a tab; where there are no tabs, it is missing. */
+  readonly openResults?: (() => void) | undefined;
 }
 
 export interface JobView {
@@ -73,7 +75,7 @@ export interface JobView {
 /** Interval at which times are redrawn; short enough that no second seems to be skipped. */
 const TICK_MS = 250;
 
-export function createJobView({ kernelNow, browserNow, send, openSections }: JobViewOptions): JobView {
+export function createJobView({ kernelNow, browserNow, send, openSections, openResults }: JobViewOptions): JobView {
   const announcer = createAnnouncer();
   const banner = createBanner(announcer.announce, () =>
     latest ? `${latest.job.name}: ${latest.job.status}, all problems resolved` : "",
@@ -92,7 +94,7 @@ export function createJobView({ kernelNow, browserNow, send, openSections }: Job
   const events = createEvents(openSections);
   const details = createDetails(openSections);
   const log = createLogPanel({ send, announce: announcer.announce });
-  const actions = createActions({ send: sendAction, announce: announcer.announce, now: browserNow });
+  const actions = createActions({ send: sendAction, announce: announcer.announce, now: browserNow }, openResults);
   const element = h(
     "div",
     { class: "flw-job flw-live", role: "group", tabindex: "-1" },
@@ -135,7 +137,7 @@ export function createJobView({ kernelNow, browserNow, send, openSections }: Job
     matrix.draw(job.matrix, confirmedNow);
     details.draw(job.details, now);
     timeline.draw(job.steps, now);
-    actions.draw(latest.actions, browserNow());
+    actions.draw(latest.actions, browserNow(), job.hasEnded);
     // Nothing more changes by itself in the view of an ended job, which may stay for hours.
     if (job.hasEnded && !actions.isWaiting()) stop();
   }

@@ -4,6 +4,7 @@ import { type Model, type RenderContext, type TraitReaders, TypedModel } from ".
 import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
 import { h } from "../core/dom";
 import { disableAll, KERNEL_LOST, watchKernel } from "../core/kernel";
+import { offerTab } from "../core/open-in-tab";
 import { placeOf } from "../core/place";
 import { RowSync } from "../core/row-sync";
 import { themed } from "../core/theme";
@@ -91,6 +92,7 @@ export default function jobsWidget() {
     };
     const stop = [
       kernel.dispose,
+      offerTab(context, view.element.querySelector(".flw-head")),
       traits.onChange(["updated_at", "sent_at", "connection_problem", "is_paused", "actions", "has_ended"], draw),
       traits.onChange(["nested"], () => nested.draw(traits.get("nested"))),
       rowSync?.subscribe(() => {

@@ -1,4 +1,4 @@
-/** A view's model at the server: the four methods that a view takes for anywidget's model. */
+/** A view's model at the server: the methods that a view takes for anywidget's model. */
 import type { Listener, Model } from "../core/anywidget-model";
 
 export class RemoteModel implements Model {
@@ -18,6 +18,10 @@ export class RemoteModel implements Model {
 
   get(name: string): unknown {
     return this.#traits.get(name);
+  }
+
+  set(name: string, value: unknown): void {
+    this.receive({ [name]: value });
   }
 
   on(event: string, listener: Listener): void {

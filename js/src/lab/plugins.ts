@@ -12,6 +12,7 @@ import { addCellCommands, enableDragging } from "./cell";
 import { COMMANDS } from "./commands";
 import { addFileCommands } from "./files";
 import { Link, type Socket, type Transport } from "./link";
+import { serveNotebooks } from "./notebook-tabs";
 import { showNotifications, type Wanted } from "./notifications";
 import { addSessionCommands } from "./sessions";
 import { SidebarPanel } from "./sidebar/panel";
@@ -33,6 +34,7 @@ const PALETTE = [
   COMMANDS.openSystem,
   COMMANDS.openSubmit,
   COMMANDS.openJob,
+  COMMANDS.openResults,
   COMMANDS.layout,
   COMMANDS.insertCell,
   COMMANDS.logOut,
@@ -138,10 +140,11 @@ const notebook: JupyterFrontEndPlugin<void> = {
   id: "flare-widgets:notebook",
   description: "Cells that connect, and views of notebooks in tabs.",
   autoStart: true,
-  requires: [ILink],
+  requires: [ILink, ITabs],
   optional: [INotebookTracker],
-  activate(app, connection: Link, notebooks: INotebookTracker | null) {
+  activate(app, connection: Link, opener: Tabs, notebooks: INotebookTracker | null) {
     addCellCommands(app, connection, notebooks);
+    serveNotebooks(connection, (args) => void opener.open({ ...args }));
   },
 };
 

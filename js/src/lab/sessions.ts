@@ -47,9 +47,10 @@ export function addSessionCommands(app: JupyterFrontEnd, link: Link, files: IFil
     await ask("connect", { folder: chosen });
   }
 
-  async function check(action: "check_kit" | "check_job", title: string, folder: unknown): Promise<void> {
+  async function check(action: "check_kit" | "check_job", title: string, { kit, folder }: Args): Promise<void> {
+    const what = kit === undefined ? { folder: asText(folder, MAX_SENTENCE_CHARS) } : { kit };
     try {
-      const { words, problems } = asRecord(await link.ask(action, { folder: asText(folder, MAX_SENTENCE_CHARS) }));
+      const { words, problems } = asRecord(await link.ask(action, what));
       await showReport(title, asText(words, MAX_SENTENCE_CHARS), asRecords(problems));
     } catch (error) {
       Notification.emit(wordsOf(error), "error");
@@ -87,13 +88,40 @@ export function addSessionCommands(app: JupyterFrontEnd, link: Link, files: IFil
     menu.open(asNumber(x) ?? 0, asNumber(y) ?? 0);
   }
 
+  function openKitMenu({ kit, x, y }: Args): void {
+    const known = facts().kits.find(({ id }) => id === kit);
+    if (!known) return;
+    const menu = new Menu({ commands });
+    const args = { kit: known.id };
+    if (known.isUsable) menu.addItem({ command: COMMANDS.connect, args: { ...args, label: "Connect" } });
+    menu.addItem({ command: COMMANDS.checkKit, args });
+    if (known.isRemembered) {
+      menu.addItem({ type: "separator" });
+      menu.addItem({ command: COMMANDS.forget, args });
+    }
+    menu.open(asNumber(x) ?? 0, asNumber(y) ?? 0);
+  }
+
+  async function forget({ kit }: Args): Promise<void> {
+    const known = facts().kits.find(({ id }) => id === kit);
+    if (!known) return;
+    const { button } = await showDialog({
+      title: `Forget ${known.name}?`,
+      body:
+        "JupyterLab does not connect with this startup kit by itself any more. Its files stay. While they are in a " +
+        "folder that is searched, it stays in the list.",
+      buttons: [Dialog.cancelButton({ label: "Cancel" }), Dialog.okButton({ label: "Forget" })],
+    });
+    if (button.accept) await ask("forget", { kit: known.id });
+  }
+
   /** Return the session of a command: the current one unless it names another. */
   const sessionOf = ({ session }: Args): string =>
     asText(session) || (facts().sessions.find(({ isCurrent }) => isCurrent)?.name ?? "");
   const hasSession = (args: Args): boolean => sessionOf(args) !== "";
 
   commands.addCommand(COMMANDS.connect, {
-    label: "Connect to FLARE…",
+    label: (args) => asText(args["label"]) || "Connect to FLARE…",
     caption: "Connect with a startup kit",
     icon: flareIcon,
     execute: connect,
@@ -115,24 +143,17 @@ export function addSessionCommands(app: JupyterFrontEnd, link: Link, files: IFil
   });
   commands.addCommand(COMMANDS.checkKit, {
     label: "Check Startup Kit",
-    execute: ({ folder }) => check("check_kit", "Startup kit", folder),
+    execute: (args) => check("check_kit", "Startup kit", args),
   });
   commands.addCommand(COMMANDS.checkJob, {
     label: "Check Job Folder",
-    execute: ({ folder }) => check("check_job", "Job folder", folder),
+    execute: (args) => check("check_job", "Job folder", args),
   });
-  commands.addCommand(COMMANDS.openJob, {
-    label: "Open FLARE Job…",
-    caption: "Open a job by its id, or by the beginning of its id",
-    execute: async () => {
-      const { button, value } = await InputDialog.getText({
-        title: "Open a job",
-        label: "The job's id, or its beginning",
-        okLabel: "Open",
-      });
-      const job = asText(value).trim();
-      if (button.accept && job) await commands.execute(COMMANDS.open, { kind: "job", job });
-    },
+  commands.addCommand(COMMANDS.kitMenu, { label: "Show the Menu of a Startup Kit", execute: openKitMenu });
+  commands.addCommand(COMMANDS.forget, {
+    label: "Forget…",
+    isEnabled: () => link.permissions.mayExecute,
+    execute: forget,
   });
   commands.addCommand(COMMANDS.sessionMenu, { label: "Show the Menu of a FLARE Session", execute: openMenu });
   commands.addCommand(COMMANDS.refresh, { label: "Refresh FLARE", execute: () => ask("refresh") });

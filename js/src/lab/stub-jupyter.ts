@@ -25,5 +25,19 @@ export const Notification = {
   },
 };
 
-export class MimeData {}
-export class Drag {}
+export class MimeData {
+  readonly data = new Map<string, unknown>();
+  setData(mime: string, data: unknown): void {
+    this.data.set(mime, data);
+  }
+}
+
+/** What was dragged, by its types. */
+export const dragged: MimeData[] = [];
+export class Drag {
+  constructor(readonly options: { readonly mimeData: MimeData }) {}
+  async start(): Promise<string> {
+    dragged.push(this.options.mimeData);
+    return "copy";
+  }
+}

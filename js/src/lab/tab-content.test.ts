@@ -52,8 +52,9 @@ function open(args: TabArgs = JOB) {
   const opened = vi.fn();
   const onTitle = vi.fn();
   const connect = vi.fn();
+  const showFolder = vi.fn();
   const host = new ViewHost(link, load);
-  const content = new TabContent({ link, host, args, open: opened, connect, onTitle });
+  const content = new TabContent({ link, host, args, open: opened, showFolder, connect, onTitle });
   document.body.append(content.element);
   const setFacts = (name: string, value: unknown): void => {
     facts.set(name, value);
@@ -67,7 +68,20 @@ function open(args: TabArgs = JOB) {
     if (!told) throw new Error("the view was not asked for");
     return told;
   };
-  return { content, views, opened, connect, load, reopen, close, setFacts, show, tell, count: () => initialized };
+  return {
+    content,
+    views,
+    opened,
+    connect,
+    showFolder,
+    load,
+    reopen,
+    close,
+    setFacts,
+    show,
+    tell,
+    count: () => initialized,
+  };
 }
 
 const model = (id = "m1", state: Record<string, unknown> = {}): RemoteModel => {
@@ -118,6 +132,15 @@ it("has the status and the round in its title", async () => {
   await show(model("m1", { view_model: { name: "hello-numpy", category: "running" } }));
   setFacts("jobs", { rows: [{ id: "a1", round: 6, rounds: 10 }] });
   expect(content.title).toBe("● hello-numpy 6/10");
+});
+
+it("names the job whose results it shows, and shows their folder in the file browser", async () => {
+  const { content, views, show, showFolder } = open({ kind: "results", session: "ada", job: "a1", name: "hello" });
+  expect(content.title).toBe("Results hello");
+  await show(model("m1", { heading: { name: "hello-numpy" } }));
+  expect(content.title).toBe("Results hello-numpy");
+  views[0]?.place.showFolder?.("results/hello-a1");
+  expect(showFolder.mock.calls).toEqual([["results/hello-a1"]]);
 });
 
 it("names the session where there are several", () => {

@@ -21,13 +21,14 @@ export interface TabArgs {
   readonly name?: string;
 }
 
-const KINDS: readonly Target["kind"][] = ["jobs", "job", "system", "submit", "compare"];
+const KINDS: readonly Target["kind"][] = ["jobs", "job", "system", "submit", "compare", "results"];
 const TITLES: Readonly<Record<Target["kind"], string>> = {
   jobs: "Jobs",
   job: "Job",
   system: "System",
   submit: "Submit a job",
   compare: "Compare",
+  results: "Results",
 };
 
 /** Read the arguments of a command, which a restored layout or a script gives; undefined if they name no view. */
@@ -36,13 +37,14 @@ export function readTabArgs(value: unknown): TabArgs | undefined {
   const kind = KINDS.find((known) => known === raw["kind"]);
   const job = asText(raw["job"]);
   const jobs = Array.isArray(raw["jobs"]) ? raw["jobs"].map((id) => asText(id)) : [];
-  if (!kind || (kind === "job" && !job) || (kind === "compare" && jobs.length < 2)) return undefined;
+  const isOfJob = kind === "job" || kind === "results";
+  if (!kind || (isOfJob && !job) || (kind === "compare" && jobs.length < 2)) return undefined;
   const folder = asText(raw["folder"], 500);
   const name = asText(raw["name"]);
   return {
     kind,
     session: asText(raw["session"]),
-    ...(kind === "job" ? { job } : {}),
+    ...(isOfJob ? { job } : {}),
     ...(kind === "compare" ? { jobs } : {}),
     ...(kind === "submit" && folder ? { folder } : {}),
     ...(name ? { name } : {}),
@@ -59,6 +61,8 @@ export interface TabContentOptions {
   readonly host: ViewHost;
   readonly args: TabArgs;
   readonly open: (target: Target) => void;
+  /** Show a folder in the file browser, if there is one. */
+  readonly showFolder?: ((path: string) => void) | undefined;
   readonly connect: () => void;
   /** Called when the title may have changed. */
   readonly onTitle: () => void;
@@ -101,11 +105,12 @@ export class TabContent {
 
   /** The title: with the glyph of a job's status, and its round. */
   get title(): string {
-    const { kind, session, name, jobs } = this.options.args;
+    const { kind, session, name, job, jobs } = this.options.args;
     if (kind === "job") return this.#jobTitle(name ?? "");
+    const ofJob = kind === "results" ? asText(asRecord(this.#model?.get("heading"))["name"]) || name || job : "";
     const several = this.#sessionNames().length > 1 && session !== "";
     const count = jobs ? ` ${jobs.length} jobs` : "";
-    return `${TITLES[kind]}${count}${several ? ` · ${session}` : ""}`;
+    return `${TITLES[kind]}${count}${ofJob ? ` ${ofJob}` : ""}${several ? ` · ${session}` : ""}`;
   }
 
   /** Make a choice of the view, such as its filter, as if the reader had made it. */
@@ -147,7 +152,7 @@ export class TabContent {
   }
 
   async #draw(model: RemoteModel): Promise<void> {
-    const { host, open, onTitle } = this.options;
+    const { host, open, showFolder, onTitle } = this.options;
     const drawing = ++this.#drawing;
     this.#clear();
     this.#model = model;
@@ -155,6 +160,7 @@ export class TabContent {
     const into = h("div");
     const tab = {
       open,
+      showFolder,
       recall: (key: string) => this.#choices.get(key),
       remember: (key: string, value: unknown) => this.#remember(key, value),
     };

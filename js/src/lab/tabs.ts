@@ -1,6 +1,6 @@
 /** The tabs: one for each object, restored with the layout of the page. */
 import type { ILayoutRestorer, JupyterFrontEnd } from "@jupyterlab/application";
-import { WidgetTracker } from "@jupyterlab/apputils";
+import { InputDialog, WidgetTracker } from "@jupyterlab/apputils";
 import { TabPanel, Widget } from "@lumino/widgets";
 import type { Target } from "../core/place";
 import { asRecord, asText } from "../core/validate";
@@ -96,6 +96,7 @@ export function createTabs(app: JupyterFrontEnd, link: Link, restorer: ILayoutRe
           host,
           args,
           open: ({ kind, args: more }: Target) => void open({ kind, session: args.session, ...more }),
+          showFolder: (path) => void commands.execute("filebrowser:go-to-path", { path }),
           connect: () => void commands.execute(COMMANDS.connect),
           onTitle: () => self.updateTitle(),
         }),
@@ -128,10 +129,38 @@ export function createTabs(app: JupyterFrontEnd, link: Link, restorer: ILayoutRe
       if (jobs) open({ kind: "system", beside: jobs.id });
     },
   });
+  commands.addCommand(COMMANDS.openResults, {
+    label: (args) => asText(args["label"]) || "Open FLARE Results…",
+    caption: "Models, metrics and files of the job in front, or of one that you name",
+    icon: flareIcon,
+    execute: async (args) => {
+      const front = tracker.find((tab) => tab === shell.currentWidget)?.args;
+      const job = asText(args["job"]) || front?.job || (await askForJob("Open the results of a job"));
+      return job ? open({ session: front?.session, ...args, kind: "results", job }) : undefined;
+    },
+  });
+  commands.addCommand(COMMANDS.openJob, {
+    label: "Open FLARE Job…",
+    caption: "Open a job by its id, or by the beginning of its id",
+    execute: async () => {
+      const job = await askForJob("Open a job");
+      return job ? open({ kind: "job", job }) : undefined;
+    },
+  });
   void restorer?.restore(tracker, {
     command: COMMANDS.open,
     args: ({ args }) => ({ ...args }),
     name: ({ args }) => tabKey(args),
   });
   return { open };
+}
+
+/** Have the reader name a job; empty if none is named. */
+async function askForJob(title: string): Promise<string> {
+  const { button, value } = await InputDialog.getText({
+    title,
+    label: "The job's id, or its beginning",
+    okLabel: "Open",
+  });
+  return button.accept ? asText(value).trim() : "";
 }

@@ -1,11 +1,12 @@
 /** What the status bar, notifications and inserted cells say. */
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { withoutKnownLines } from "./cell";
+import { h } from "../core/dom";
+import { enableDragging, withoutKnownLines } from "./cell";
 import type { Link, LinkNotification } from "./link";
 import { combine, showNotifications, type Wanted } from "./notifications";
 import { readFacts } from "./sidebar/view-model";
 import { statusText } from "./status";
-import { emitted } from "./stub-jupyter";
+import { dragged, emitted } from "./stub-jupyter";
 import { readTabArgs, tabKey } from "./tab-content";
 
 beforeEach(() => void vi.useFakeTimers());
@@ -81,13 +82,36 @@ it("an inserted cell loads the extension only once", () => {
   expect(withoutKnownLines(source, ["x = 1\n%load_ext flare_widgets  "])).toBe("%flare connect ada");
 });
 
+it("a dragged session is a cell that connects", async () => {
+  const source = "%load_ext flare_widgets\n%flare connect ada";
+  const ask = vi.fn(async () => ({ source }));
+  const root = h("div", {}, h("button", { "data-session": "ada" }, "ada"), h("p", {}, "something else"));
+  document.body.append(root);
+  enableDragging(root, { ask } as unknown as Link);
+  const move = async (from: Element | null, distance: number): Promise<void> => {
+    from?.dispatchEvent(new MouseEvent("mousedown", { bubbles: true, button: 0, clientX: 10, clientY: 10 }));
+    await vi.advanceTimersByTimeAsync(0);
+    document.body.dispatchEvent(new MouseEvent("mousemove", { bubbles: true, clientX: 10 + distance, clientY: 10 }));
+    document.body.dispatchEvent(new MouseEvent("mouseup", { bubbles: true }));
+  };
+  await move(root.lastElementChild, 50);
+  await move(root.firstElementChild, 2); // a click
+  expect(dragged).toEqual([]);
+  await move(root.firstElementChild, 50);
+  expect(dragged.map(({ data }) => data.get("text/plain"))).toEqual([source]);
+  expect(dragged[0]?.data.get("application/vnd.jupyter.cells")).toMatchObject([{ cell_type: "code", source }]);
+  expect(ask).toHaveBeenCalledWith("connect_cell", { session: "ada", path: null });
+  root.remove();
+});
+
 it("a tab has one key for what it shows, and no view for junk", () => {
   expect(readTabArgs({ kind: "job", session: "ada", job: "a1", x: 1 })).toEqual({
     kind: "job",
     session: "ada",
     job: "a1",
   });
-  for (const junk of [null, {}, { kind: "?" }, { kind: "job" }, { kind: "compare", jobs: ["a"] }])
+  expect(readTabArgs({ kind: "results", session: "ada", job: "a1" })).toMatchObject({ kind: "results", job: "a1" });
+  for (const junk of [null, {}, { kind: "?" }, { kind: "job" }, { kind: "results" }, { kind: "compare", jobs: ["a"] }])
     expect(readTabArgs(junk)).toBeUndefined();
   const key = (args: object): string => tabKey(readTabArgs(args) ?? { kind: "jobs", session: "" });
   expect(key({ kind: "job", job: "a", name: "x" })).toBe(key({ kind: "job", job: "a", name: "y" }));

@@ -19,6 +19,7 @@ export type LoadView = (view: string) => Promise<unknown>;
 /** What a view's tab can do for it. */
 export interface TabPlace {
   readonly open: (target: Target) => void;
+  readonly showFolder?: ((path: string) => void) | undefined;
   recall(key: string): unknown;
   remember(key: string, value: unknown): void;
 }
@@ -77,6 +78,7 @@ class ServerPlace implements Place {
   readonly whenEnded = "The Jupyter server no longer has this view. Open it again.";
   readonly fills = true;
   readonly open: (target: Target) => void;
+  readonly showFolder?: (path: string) => void;
 
   constructor(
     private readonly link: Link,
@@ -84,6 +86,7 @@ class ServerPlace implements Place {
     private readonly render: (model: RemoteModel, into: HTMLElement) => Promise<() => void>,
   ) {
     this.open = tab.open;
+    if (tab.showFolder) this.showFolder = tab.showFolder;
   }
 
   get peerState(): PeerState {

@@ -1,6 +1,6 @@
 /** The view of a result, drawn from what Python sends. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { FakeModel } from "../core/fake-model";
+import { FakeModel, FakePlace } from "../core/fake-model";
 import { stubCanvas } from "../core/stub-canvas";
 import resultsWidget from "./index";
 
@@ -61,6 +61,22 @@ afterEach(() => {
   document.body.replaceChildren();
   vi.unstubAllGlobals();
   vi.restoreAllMocks();
+});
+
+it("the folder is shown in the file browser of a tab, and nowhere else", () => {
+  const content = traits();
+  const heading = { ...(content["heading"] as object), folder: "results/job" };
+  const showFolder = vi.fn();
+  const shown = (place: object): HTMLElement | undefined => {
+    const el = document.createElement("div");
+    resultsWidget().render({ model: new FakeModel({ ...content, heading }), el, ...place });
+    return [...el.querySelectorAll("button")].find((b) => b.textContent === "Show in the file browser");
+  };
+  expect(shown({})?.hidden).toBe(true);
+  const button = shown({ place: Object.assign(new FakePlace(), { showFolder }) });
+  expect(button?.hidden).toBe(false);
+  button?.click();
+  expect(showFolder.mock.calls).toEqual([["results/job"]]);
 });
 
 describe("models", () => {

@@ -2,6 +2,7 @@
 import { type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
 import { browserNow } from "../core/clock";
 import { watchKernel } from "../core/kernel";
+import { offerTab } from "../core/open-in-tab";
 import { themed } from "../core/theme";
 import { asRecord, asText } from "../core/validate";
 import { type Metric, readMetrics } from "../job/metrics";
@@ -32,7 +33,12 @@ const READERS: TraitReaders<ResultTraits> = {
 
 function readHeading(value: unknown): Heading {
   const raw = asRecord(value);
-  return { name: asText(raw["name"], 300), jobId: asText(raw["job_id"]), place: asText(raw["place"], 1000) };
+  return {
+    name: asText(raw["name"], 300),
+    jobId: asText(raw["job_id"]),
+    place: asText(raw["place"], 1000),
+    folder: asText(raw["folder"], 1000),
+  };
 }
 
 /** Create the widget of one model. */
@@ -42,7 +48,12 @@ export default function resultsWidget() {
   function render(context: RenderContext): () => void {
     const { model, el } = context;
     const traits = new TypedModel(model, READERS);
-    const view = createResultView({ browserNow, send: (message) => traits.send(message), openSections });
+    const view = createResultView({
+      browserNow,
+      send: (message) => traits.send(message),
+      openSections,
+      showFolder: context.place?.showFolder,
+    });
     const kernel = watchKernel(context, {
       onChange: () => view.draw(state()),
       isAtRest: () => true,
@@ -59,6 +70,7 @@ export default function resultsWidget() {
     });
     const stop = [
       kernel.dispose,
+      offerTab(context, view.element.querySelector(".flw-head")),
       traits.onChange(["contents", "metrics", "evaluation", "statistics", "file_actions", "heading"], () =>
         view.draw(state()),
       ),

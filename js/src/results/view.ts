@@ -21,6 +21,8 @@ export interface Heading {
   readonly jobId: string;
   /** Its size and folder, in words. */
   readonly place: string;
+  /** Its folder as the file browser knows it; empty if it does not. */
+  readonly folder: string;
 }
 
 export interface ResultViewState {
@@ -40,6 +42,8 @@ export interface ResultViewOptions {
   readonly send: (message: ActionMessage) => void;
   /** The open state of each section by name; kept by the caller for later views of the same model. */
   readonly openSections: Map<string, boolean>;
+  /** Show a folder in the file browser; where there is none, it is missing. */
+  readonly showFolder?: ((path: string) => void) | undefined;
 }
 
 export interface ResultView {
@@ -48,11 +52,13 @@ export interface ResultView {
   dispose(): void;
 }
 
-export function createResultView({ browserNow, send, openSections }: ResultViewOptions): ResultView {
+export function createResultView({ browserNow, send, openSections, showFolder }: ResultViewOptions): ResultView {
   const announcer = createAnnouncer();
   const name = h("strong", { class: "flw-name" });
   const id = createCopyButton(announcer.announce);
   const place = h("span", { class: "flw-aside" });
+  const folder = h("button", { class: "flw-link", type: "button" }, "Show in the file browser");
+  folder.addEventListener("click", () => showFolder?.(latest?.heading.folder ?? ""));
   const parameters = h("p", { class: "flw-aside" });
   const reason = h("p", { class: "flw-more" });
   const actions = createFileActionBars({ send, announce: announcer.announce, now: browserNow });
@@ -84,7 +90,7 @@ export function createResultView({ browserNow, send, openSections }: ResultViewO
   const element = h(
     "div",
     { class: "flw-results flw-live", role: "group", tabindex: "-1" },
-    h("div", { class: "flw-head" }, name, id.element, place),
+    h("div", { class: "flw-head" }, name, id.element, place, folder),
     parameters,
     reason,
     modelSection.element,
@@ -119,6 +125,7 @@ export function createResultView({ browserNow, send, openSections }: ResultViewO
       name.title = heading.name;
       id.draw(heading.jobId.slice(0, SHORT_ID_LENGTH), heading.jobId, "job id");
       setText(place, heading.place);
+      setVisible(folder, showFolder !== undefined && heading.folder !== "");
       setText(parameters, contents.arguments.join(", "));
       setVisible(parameters, contents.arguments.length > 0);
       setText(reason, `Not all of it was read: ${contents.reason}`);

@@ -3,6 +3,7 @@ import { type Action, readActionsByName } from "../core/actions";
 import { type Model, type RenderContext, type TraitReaders, TypedModel } from "../core/anywidget-model";
 import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
 import { disableAllByName, prefixStale, watchKernel } from "../core/kernel";
+import { offerTab } from "../core/open-in-tab";
 import { themed } from "../core/theme";
 import { asNumber, asText } from "../core/validate";
 import { reportVisibility } from "../core/visibility";
@@ -54,6 +55,7 @@ export default function systemWidget() {
     };
     const stop = [
       kernel.dispose,
+      offerTab(context, view.element.querySelector(".flw-head")),
       traits.onChange(["view_model", "actions", "sent_at"], () => view.draw(state())),
       reportVisibility(model, view.element),
     ];

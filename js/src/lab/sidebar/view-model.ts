@@ -6,6 +6,8 @@ export type SessionState = (typeof SESSION_STATES)[number];
 
 export interface SessionFacts {
   readonly name: string;
+  /** The digest by which views in notebooks know it. */
+  readonly key: string;
   readonly user: string;
   readonly role: string;
   readonly org: string;
@@ -29,6 +31,8 @@ export interface KitFacts {
   readonly org: string;
   readonly folder: string;
   readonly isUsable: boolean;
+  /** It was connected before. */
+  readonly isRemembered: boolean;
   /** The reason why it cannot be used. */
   readonly words: string;
 }
@@ -123,6 +127,7 @@ function readSession(raw: Readonly<Record<string, unknown>>): SessionFacts {
   const field = (key: string): string => asText(raw[key]);
   return {
     name: field("name"),
+    key: field("key"),
     user: field("user"),
     role: field("role").replaceAll("_", " "),
     org: field("org"),
@@ -147,6 +152,7 @@ function readKit(raw: Readonly<Record<string, unknown>>): KitFacts {
     org: field("org"),
     folder: asText(raw["folder"], MAX_SENTENCE_CHARS),
     isUsable: asBoolean(raw["usable"]),
+    isRemembered: asBoolean(raw["remembered"]),
     words: sentence(raw["words"]),
   };
 }

@@ -134,6 +134,22 @@ describe("the sidebar of a session", () => {
     ]);
   });
 
+  it("opens menus of kits and sessions, by their button and by a right click", () => {
+    const { run, button, element } = open();
+    button("Menu of site-lead").click();
+    for (const words of ["site-lead", "ada@server"]) {
+      const item = [...element.querySelectorAll("li")].find((each) => each.textContent?.includes(words));
+      const event = new MouseEvent("contextmenu", { bubbles: true, cancelable: true, clientX: 7, clientY: 9 });
+      item?.firstElementChild?.dispatchEvent(event);
+      expect(event.defaultPrevented).toBe(true);
+    }
+    expect(run.mock.calls).toEqual([
+      [COMMANDS.kitMenu, { kit: "kit-1", x: 0, y: 0 }],
+      [COMMANDS.kitMenu, { kit: "kit-1", x: 7, y: 9 }],
+      [COMMANDS.sessionMenu, { session: "ada@server", x: 7, y: 9 }],
+    ]);
+  });
+
   it("makes another session the current one", () => {
     const other = { ...SESSION, name: "lea@server", current: false };
     const { run, button } = open({ ...FACTS, sessions: [SESSION, other] });

@@ -344,7 +344,9 @@ function createSession(session: SessionFacts, run: Run): HTMLElement {
   });
   more.setAttribute("aria-haspopup", "menu");
   more.dataset["key"] = `menu ${name}`;
-  return h("li", { class: isCurrent ? "flw-lab-item flw-lab-current" : "flw-lab-item" }, use, more);
+  const item = h("li", { class: isCurrent ? "flw-lab-item flw-lab-current" : "flw-lab-item" }, use, more);
+  onContextMenu(item, (x, y) => run(COMMANDS.sessionMenu, { session: name, x, y }));
+  return item;
 }
 
 function createKit(kit: KitFacts, why: string, run: Run): HTMLElement {
@@ -354,10 +356,16 @@ function createKit(kit: KitFacts, why: string, run: Run): HTMLElement {
   connect.setAttribute("aria-label", `Connect with ${name}`);
   connect.dataset["key"] = `kit ${id}`;
   disable(connect, why || (isUsable ? "" : words || "This kit cannot be used."));
-  const check = button("Check", "flw-lab-link", () => run(COMMANDS.checkKit, { folder }));
+  const check = button("Check", "flw-lab-link", () => run(COMMANDS.checkKit, { kit: id }));
   check.setAttribute("aria-label", `Check ${name}`);
   check.dataset["key"] = `check ${id}`;
-  return h(
+  const more = iconButton("menu", `Menu of ${name}`, () => {
+    const { left, bottom } = more.getBoundingClientRect();
+    run(COMMANDS.kitMenu, { kit: id, x: left, y: bottom });
+  });
+  more.setAttribute("aria-haspopup", "menu");
+  more.dataset["key"] = `menu of kit ${id}`;
+  const item = h(
     "li",
     { class: "flw-lab-item" },
     h(
@@ -368,7 +376,19 @@ function createKit(kit: KitFacts, why: string, run: Run): HTMLElement {
       isUsable ? connect : check,
       h("span", { class: isUsable ? "flw-lab-line" : "flw-lab-line flw-lab-warn" }, isUsable ? who : words),
     ),
+    more,
   );
+  onContextMenu(item, (x, y) => run(COMMANDS.kitMenu, { kit: id, x, y }));
+  return item;
+}
+
+/** Open a menu of our own in place of the page's. */
+function onContextMenu(item: HTMLElement, open: (x: number, y: number) => void): void {
+  item.addEventListener("contextmenu", (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+    open(event.clientX, event.clientY);
+  });
 }
 
 function createJob(job: JobFacts, run: Run): HTMLElement {
