@@ -2,8 +2,8 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { Link } from "../lab/link";
 import { serveNotebooks } from "../lab/notebook-tabs";
-import { FakeModel, FakePlace } from "./fake-model";
 import { h } from "./dom";
+import { FakeModel, FakePlace } from "./fake-model";
 import { CAN_OPEN, OPEN, offerTab } from "./open-in-tab";
 
 const JOB = { kind: "job", args: { job: "a1" }, session: "key-1" };

@@ -4,9 +4,9 @@ import { type Model, type RenderContext, type TraitReaders, TypedModel } from ".
 import { browserNow, type ClockTraits, KernelClock } from "../core/clock";
 import { h } from "../core/dom";
 import { disableAll, KERNEL_LOST, watchKernel } from "../core/kernel";
+import { offerTab } from "../core/open-in-tab";
 import { placeOf } from "../core/place";
 import { RowSync } from "../core/row-sync";
-import { offerTab } from "../core/open-in-tab";
 import { themed } from "../core/theme";
 import { asBoolean, asNumber, asText } from "../core/validate";
 import { reportVisibility } from "../core/visibility";
