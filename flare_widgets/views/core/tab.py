@@ -17,7 +17,7 @@ def digest_session(session: Any) -> str:
     parts = [getattr(kit, name, None) for name in ("project_name", "address", "username")]
     if None in parts:
         return ""
-    text = "\0".join([*parts, session.study])
+    text = "\0".join(map(str, [*parts, session.study]))
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
