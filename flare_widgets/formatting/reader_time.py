@@ -80,7 +80,8 @@ def format_clock_time(at: float) -> str:
 
 def zone_name(when: datetime) -> str:
     """Return the zone of a time in words: its IANA name if it has one, else its offset, ``UTC+01:00``."""
-    return when.tzinfo.key if isinstance(when.tzinfo, ZoneInfo) else utc_offset(when)
+    # Only a ZoneInfo has a key, and its module is not imported for those who never say a zone.
+    return str(getattr(when.tzinfo, "key", None) or utc_offset(when))
 
 
 def utc_offset(when: datetime) -> str:
