@@ -122,7 +122,7 @@ class Follower:
 
 
 class Load(NamedTuple):
-    """What requests, one after the other, took.
+    """Times of requests, one after the other.
 
     Attributes
     ----------
