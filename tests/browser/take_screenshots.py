@@ -289,7 +289,11 @@ def test_screenshots_of_lab(
         sidebar.picture_of_page("lab")
 
         sidebar.lab.kill()
-        expect(sidebar.notice).to_contain_text("as of 3 s ago")
+        expect(sidebar.notice).to_contain_text("The Jupyter server does not answer")
+        dialog = page.locator(".jp-Dialog")  # JupyterLab's own
+        expect(dialog).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
         sidebar.picture("lab-lost")
         monkeypatch.setenv("FLARE_WIDGETS_READ_ONLY", "1")
         sidebar.lab.start()
