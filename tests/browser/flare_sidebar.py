@@ -76,7 +76,7 @@ class FlareSidebar:
     def log_out(self) -> None:
         """Log out of the session, by its menu."""
         self.button("Menu of ada@127.0.0.1").click()
-        self.page.get_by_text("Log Out", exact=True).click()
+        self.menu_entry("Log Out").click()
         expect(self.section("sessions").get_by_text("ready")).to_have_count(0)
 
     def drag_session(self, name: str, target: Locator) -> None:
@@ -113,7 +113,11 @@ class FlareSidebar:
         item = self.page.locator(".jp-DirListing-item[data-isdir='true']").filter(has_text=folder)
         item.click(button="right")
         self.page.locator(".lm-Menu-item").filter(has_text="NVIDIA FLARE").hover()
-        self.page.get_by_text(entry).click()
+        self.menu_entry(entry).click()
+
+    def menu_entry(self, words: str) -> Locator:
+        """An entry of an open menu; the palette has some of the same words."""
+        return self.page.locator(".lm-Menu-itemLabel").get_by_text(words, exact=True)
 
     def close_documents(self) -> None:
         """Close all notebooks, without saving them."""

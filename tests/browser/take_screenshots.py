@@ -10,7 +10,7 @@ import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import kits
@@ -29,7 +29,7 @@ THEMES = {"JupyterLab Light": "", "JupyterLab Dark": "-dark"}
 WIDE: ViewportSize = {"width": 1280, "height": 1500}
 NARROW: ViewportSize = {"width": 480, "height": 1900}
 LAB: ViewportSize = {"width": 1400, "height": 700}
-SIDEBAR: ViewportSize = {"width": 900, "height": 480}
+SIDEBAR: ViewportSize = {"width": 900, "height": 600}
 MOST_BYTES = 200_000
 REST_OF_ID = "5f0e-4c7e-9f61-0d3c5f2f8a1"
 ENDED = (
@@ -250,11 +250,14 @@ def test_sweep_goes_on_after_restart(notebook: NotebookPage, pictures: Path | No
 
 
 def test_screenshots_of_lab(
-    chromium: Browser, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    chromium: Browser,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    pictures: Path | None,
 ) -> None:
     federation = FakeFederation("hospital-a", "hospital-b", "hospital-c")
-    job = federation.add_job(f"5b0f7c1e-{REST_OF_ID}1", "readmission", age_s=170)
-    federation.train(job, rounds=12, total=20)
+    job = federation.add_job(f"5b0f7c1e-{REST_OF_ID}1", "readmission", age_s=500)
     federation.add_job(f"9d2a4b60-{REST_OF_ID}2", "brats-segmentation", "SUBMITTED", age_s=40)
     for i, (name, status) in enumerate(ENDED):
         federation.add_job(f"{0xA0000000 + i * 7919:08x}-{REST_OF_ID}3", name, status, age_s=4000 * (i + 1))
@@ -270,15 +273,19 @@ def test_screenshots_of_lab(
         expect(sidebar.section("kits at hand").get_by_role("listitem")).to_have_count(2)
         sidebar.picture("lab-kits")
 
+        shutil.rmtree(ended)
+        sidebar.button("Ask the server now").click()
+        federation.train(job, rounds=12, total=20)
         sidebar.connect("ada")
         expect(sidebar.section("active jobs")).to_contain_text("round 13")
         sidebar.command("application:close-all")
         sidebar.section("active jobs").get_by_text("readmission").click()
         expect(sidebar.tab.locator("canvas").first).to_be_visible()
         sidebar.picture_of_page("lab-job")
-        page.set_viewport_size({"width": 700, "height": 700})
-        sidebar.picture_of_page("lab-job-narrow", themes=["JupyterLab Light"])
-        page.set_viewport_size(LAB)
+        if pictures:
+            page.set_viewport_size({"width": 700, "height": 700})
+            page.screenshot(path=pictures / "lab-job-narrow.png")
+            page.set_viewport_size(LAB)
 
         federation.sites["hospital-c"] = time.time() - 400
         sidebar.command("application:close-all")
@@ -289,6 +296,10 @@ def test_screenshots_of_lab(
 
         sidebar.lab.kill()
         expect(sidebar.notice).to_contain_text("The Jupyter server does not answer")
+        dialog = page.locator(".jp-Dialog")  # JupyterLab's own
+        expect(dialog).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
         sidebar.picture("lab-lost")
         monkeypatch.setenv("FLARE_WIDGETS_READ_ONLY", "1")
         sidebar.lab.start()
@@ -306,14 +317,18 @@ class PicturedSidebar(FlareSidebar):
         self._take(self.root.locator("xpath=.."), name)
         self.page.set_viewport_size(LAB)
 
-    def picture_of_page(self, name: str, themes: Collection[str] = tuple(THEMES)) -> None:
+    def picture_of_page(self, name: str) -> None:
         """Take a picture of the page in each theme."""
-        for theme in themes:
-            self.command("apputils:change-theme", {"theme": theme})
-            expect(self.page.locator(f"body[data-jp-theme-name='{theme}']")).to_be_attached()
-            self.page.wait_for_selector("#jupyterlab-splash", state="detached")
-            self._take(self.page, f"{name}{THEMES[theme]}")
-        self.command("apputils:change-theme", {"theme": "JupyterLab Light"})
+        for theme, suffix in THEMES.items():
+            self.theme(theme)
+            self._take(self.page, f"{name}{suffix}")
+        self.theme("JupyterLab Light")
+
+    def theme(self, name: str) -> None:
+        """Change the theme, and wait for it."""
+        self.command("apputils:change-theme", {"theme": name})
+        expect(self.page.locator(f"body[data-jp-theme-name='{name}']")).to_be_attached()
+        self.page.wait_for_selector("#jupyterlab-splash", state="detached")
 
     def _take(self, part: Page | Locator, name: str) -> None:
         self.page.mouse.move(700, 690)

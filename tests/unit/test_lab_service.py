@@ -482,7 +482,7 @@ def test_closed_views_of_all_kinds_leave_nothing(root):
 
 
 def test_twenty_pages_ask_flare_as_often_as_one(root, server):
-    """What pages ask for is shared: nineteen more cost less than a command each."""
+    """Requests of pages are shared: nineteen more pages cost less than a command each."""
 
     async def scenario():
         async with serving(root, config=Config({"FlareWidgets": {"poll_interval": 30.0}})) as service:

@@ -11,13 +11,14 @@ from .live_view import HOST
 def digest_session(session: Any) -> str:
     """Return a digest that is equal for sessions of the same user with the same server, project and study.
 
-    It is empty for an object that has no startup kit.
+    It is empty for an object without a startup kit, such as a monitor of recorded jobs has.
     """
     kit = getattr(session, "kit", None)
-    if kit is None:
+    parts = [getattr(kit, name, None) for name in ("project_name", "address", "username")]
+    if None in parts:
         return ""
-    parts = (kit.project_name, kit.address, kit.username, getattr(session, "study", ""))
-    return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "replace")).hexdigest()[:16]
+    text = "\0".join(map(str, [*parts, session.study]))
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def describe_tab(session: Any, kind: str, **args: Any) -> dict[str, Any]:

@@ -10,6 +10,9 @@ import type { Link } from "./link";
 import { readTabArgs, type TabArgs, TabContent, tabKey } from "./tab-content";
 import { loadView, ViewHost } from "./view_host";
 
+/** The command of JupyterLab's file browser; an application without one lacks it. */
+const SHOW_FOLDER = "filebrowser:go-to-path";
+
 class FlareTab extends Widget {
   readonly content: TabContent;
 
@@ -96,7 +99,9 @@ export function createTabs(app: JupyterFrontEnd, link: Link, restorer: ILayoutRe
           host,
           args,
           open: ({ kind, args: more }: Target) => void open({ kind, session: args.session, ...more }),
-          showFolder: (path) => void commands.execute("filebrowser:go-to-path", { path }),
+          showFolder: commands.hasCommand(SHOW_FOLDER)
+            ? (path) => void commands.execute(SHOW_FOLDER, { path })
+            : undefined,
           connect: () => void commands.execute(COMMANDS.connect),
           onTitle: () => self.updateTitle(),
         }),

@@ -57,7 +57,7 @@ export function createResultView({ browserNow, send, openSections, showFolder }:
   const name = h("strong", { class: "flw-name" });
   const id = createCopyButton(announcer.announce);
   const place = h("span", { class: "flw-aside" });
-  const folder = h("button", { class: "flw-link", type: "button" }, "Show in the file browser");
+  const folder = h("button", { class: "flw-button", type: "button" }, "Show in the file browser");
   folder.addEventListener("click", () => showFolder?.(latest?.heading.folder ?? ""));
   const parameters = h("p", { class: "flw-aside" });
   const reason = h("p", { class: "flw-more" });
