@@ -59,7 +59,7 @@ def kernels(kit: Path, job_ids: list[str], folder: Path) -> Iterator[list[subpro
 
 def measure(count: int) -> dict[str, Any]:
     """Return the numbers of a classroom with some kernels."""
-    with tempfile.TemporaryDirectory() as temporary, LocalFederation(2) as federation:
+    with tempfile.TemporaryDirectory() as temporary, LocalFederation(2, start_timeout=120) as federation:
         folder, kit, server = Path(temporary), federation.admin_kit, server_of(federation)
         made = jobs.training(folder, {"endless": 10_000}, ROUND_S)
         with connect(kit) as session:

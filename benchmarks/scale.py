@@ -125,7 +125,7 @@ def measure(sites: int, rounds: int) -> dict[str, float]:
     found["view model, ms"] = cpu_ms(lambda: build_view_model(JobSnapshot(**vars_of(job.snapshot)), job.now).to_json())
     sent = SentBytes(view)
     ticks = []
-    for _ in range(5):
+    for _ in range(TICKS):
         job.begin_round()
         before = sent.count
         view._send_update()

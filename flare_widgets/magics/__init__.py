@@ -17,8 +17,10 @@ from .flare import FlareMagics
 if TYPE_CHECKING:
     from ..api import Session
     from ..authoring.notebook_env import NotebookHost
+    from ..results import Result
 
 _SESSION_TYPE = ("flare_widgets.api.session", "Session")
+_RESULT_TYPE = ("flare_widgets.results.result", "Result")
 _SHELL_ATTRIBUTE = "_flare_widgets_magics"
 """The attribute of a shell that holds its magics: there they also outlive a reload of this package."""
 
@@ -45,7 +47,7 @@ def load(shell: InteractiveShell) -> None:
     completer.register(shell, magics)
     question_mark.register(shell)
     hooks.get_notebook_host = lambda: _make_notebook_host(magics)
-    _register_session_formatter(shell, magics)
+    _register_formatters(shell, magics)
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -61,7 +63,8 @@ def unload(shell: InteractiveShell) -> None:
     question_mark.unregister(shell)
     hooks.get_notebook_host = None
     formatter: Any = shell.display_formatter
-    formatter.ipython_display_formatter.pop(".".join(_SESSION_TYPE), None)
+    for value_type in (_SESSION_TYPE, _RESULT_TYPE):
+        formatter.ipython_display_formatter.pop(".".join(value_type), None)
     if magics is None:
         return
     if magics.settings in shell.configurables:
@@ -79,8 +82,21 @@ def _make_notebook_host(magics: FlareMagics) -> NotebookHost:
     return make_notebook_host(magics.state)
 
 
-def _register_session_formatter(shell: InteractiveShell, magics: FlareMagics) -> None:
-    """Show a session at a cell's end as a badge if the notebook is interactive, else as text."""
+def _register_formatters(shell: InteractiveShell, magics: FlareMagics) -> None:
+    """Show a session at a cell's end as a badge if the notebook is interactive, else as text; and a result as its view.
+
+    Their rooms know of no notebook.
+    """
+
+    def show_result(result: Result) -> None:
+        from ..views.results.view import LiveResultView, ResultView, display_static
+        from .prompt import show_if_interactive
+
+        if isinstance(result, ResultView):
+            result._ipython_display_()
+            return
+        show = show_if_interactive(magics.state, lambda: LiveResultView(result).show())
+        (show or (lambda: display_static(result)))()
 
     def show(session: Session) -> None:
         from ..views.display import show_session
@@ -93,6 +109,7 @@ def _register_session_formatter(shell: InteractiveShell, magics: FlareMagics) ->
 
     formatter: Any = shell.display_formatter
     formatter.ipython_display_formatter.for_type_by_name(*_SESSION_TYPE, show)
+    formatter.ipython_display_formatter.for_type_by_name(*_RESULT_TYPE, show_result)
 
 
 def _is_reloading() -> bool:

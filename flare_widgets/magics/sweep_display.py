@@ -54,7 +54,7 @@ def _wait(found: Sweep) -> None:
             progress.update(f"{sum(job.is_done for job in found)} of {len(found.jobs)} jobs done")
     except KeyboardInterrupt:
         raise UsageError("stopped waiting; the jobs continue. %flare jobs shows them") from None
-    progress.finish(f"{len(found.jobs)} jobs done")
+    progress.finish(f"{len(found.jobs)} {'job' if len(found.jobs) == 1 else 'jobs'} done")
 
 
 def _show(found: Sweep) -> None:

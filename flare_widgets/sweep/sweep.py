@@ -48,9 +48,18 @@ class SweepJob:
     parameters: Mapping[str, str]
     job_id: str = ""
     error: str = ""
-    _template: JobTemplate | None = None
-    _watch: Watch | None = None
-    _open: Callable[[str], Job] | None = None
+
+    def __post_init__(self) -> None:
+        # Not fields: whoever takes jobs apart, as pandas does, is to find data only.
+        self._template: JobTemplate | None = None
+        self._watch: Watch | None = None
+        self._open: Callable[[str], Job] | None = None
+
+    @classmethod
+    def _of(cls, parameters: Mapping[str, str], template: JobTemplate) -> Self:
+        made = cls(parameters)
+        made._template = template
+        return made
 
     @property
     def snapshot(self) -> JobSnapshot | None:
@@ -184,7 +193,7 @@ class Sweep(ShownAsTable):
                 write_variant(templates[0], texts[0], "trial", scratch)
             found = cls(
                 monitor if isinstance(monitor, Monitor) else Monitor(monitor),
-                [SweepJob(each, _template=template) for each, template in zip(texts, templates, strict=True)],
+                [SweepJob._of(each, template) for each, template in zip(texts, templates, strict=True)],
                 name=name or templates[0].folder.name,
                 at_once=at_once,
                 files=files.pop_all(),  # closed by the thread

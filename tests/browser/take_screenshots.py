@@ -191,7 +191,10 @@ SWEEP = [
     "%%flare --name readmission --rounds 5 --model start --key-metric accuracy --arg seconds=0.05 --at-once 4 "
     f"--sweep rate=0.02,0.1,0.5,2 --sweep batch=10,40,160\n{CLIENT}",
     "%flare compare 'readmission rate*'",
-    "from scripted_results import open_result\nresult, _ = open_result()\nresult",
+    "from pathlib import Path\nfrom scripted_results import Downloads, make_result\n"
+    "from flare_widgets.views.results.view import ResultView\n"
+    "folder = make_result(Path('results', 'readmission-76b8d043').absolute())\n"
+    "ResultView(folder, fetch=Downloads(folder)).show()",
 ]
 SWEPT = {f"readmission rate={rate} batch={batch}" for rate in ("0.02", "0.1", "0.5", "2") for batch in (10, 40, 160)}
 
@@ -256,11 +259,11 @@ def test_screenshots_of_lab(
         federation.add_job(f"{0xA0000000 + i * 7919:08x}-{REST_OF_ID}3", name, status, age_s=4000 * (i + 1))
     with federation.running(), taking_pictures(chromium, tmp_path, tmp_path_factory.mktemp("home")) as sidebar:
         page = sidebar.page
-        expect(sidebar.root).to_contain_text("No startup kit was found here.")
+        expect(sidebar.root.get_by_text("No startup kit was found here.")).to_be_visible()
         sidebar.picture("lab-empty")
         federation.write_kit(tmp_path / "kits" / "ada")
         ended = federation.write_kit(tmp_path / "kits" / "old-study")
-        expired = kits.authority().issue(kits.USER, ends=kits.NOW - 3 * kits.DAY)
+        expired = kits.authority().issue(kits.USER, begins=kits.NOW - 90 * kits.DAY, ends=kits.NOW - 3 * kits.DAY)
         (ended / "startup" / "client.crt").write_bytes(expired.pem)
         sidebar.button("Ask the server now").click()
         expect(sidebar.section("kits at hand").get_by_role("listitem")).to_have_count(2)
@@ -299,7 +302,7 @@ class PicturedSidebar(FlareSidebar):
     def picture(self, name: str) -> None:
         """Take a picture of the sidebar alone."""
         self.page.set_viewport_size(SIDEBAR)
-        self._take(self.root, name)
+        self._take(self.root.locator("xpath=.."), name)
         self.page.set_viewport_size(LAB)
 
     def picture_of_page(self, name: str, themes: Collection[str] = tuple(THEMES)) -> None:

@@ -14,10 +14,12 @@ import nbformat
 import pytest
 from app_server import free_port, serving
 from contrast import background, contrasts
+from fake_federation import FakeFederation
+from flare_sidebar import FlareSidebar
 from job_panel import JobPanel
 from jobs_panel import JobsPanel
-from lab_page import NotebookPage
-from lab_server import LabServer
+from lab_page import NotebookPage, box_of
+from lab_server import LabServer, install_extension
 from nbconvert import HTMLExporter
 from nbconvert.preprocessors import ExecutePreprocessor
 from playwright.sync_api import Browser, Locator, Page, Route, expect
@@ -91,10 +93,22 @@ def write(folder: Path, *cells: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def notebook_7(chromium: Browser, lab: LabServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NotebookPage]:
-    """A notebook in Notebook 7: four cells for a job, and one for the table of jobs."""
+def federation() -> Iterator[FakeFederation]:
+    federation = FakeFederation("site-1", "site-2")
+    federation.add_job("a0000001-0000-4000-8000-000000000001", "hello-numpy")
+    with federation.running():
+        yield federation
+
+
+@pytest.fixture(scope="module")
+def notebook_7(
+    chromium: Browser, lab: LabServer, federation: FakeFederation, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[NotebookPage]:
+    """A notebook in Notebook 7, with our extension: four cells for a job, and one for the table of jobs."""
     folder = tmp_path_factory.mktemp("notebook_7")
     write(folder, SETUP, RUN, SHOW, OBEY, TABLE)
+    federation.write_kit(folder / "kits" / "ada")
+    install_extension(folder, ("browser", "server"))
     port = free_port()
     arguments = [
         *("--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}"),
@@ -133,6 +147,27 @@ def test_table_in_notebook_7(notebook_7: NotebookPage) -> None:
     expect(table.marked).to_have_text("2 selected")
     notebook_7.page.keyboard.press("Enter")
     expect(table.below.locator(".flw-job")).to_contain_text("brats-segmentation")
+
+
+def test_extension_in_notebook_7(notebook_7: NotebookPage) -> None:
+    """A page has one document; tabs of ours are below it."""
+    page = notebook_7.page
+    sidebar = FlareSidebar(page, notebook_7.lab).show()
+    sidebar.connect("ada")
+    expect(sidebar.section("sites")).to_contain_text("2 of 2 connected")
+    sidebar.button("All jobs").click()
+    jobs = sidebar.jobs()
+    expect(jobs.row(1)).to_contain_text("hello-numpy")
+    below = box_of(page.locator(".jp-Notebook"))
+    assert box_of(jobs.root)["y"] >= below["y"] + below["height"] - 1
+    jobs.row(1).locator(".flw-job-name").click()
+    expect(sidebar.tab.locator(".flw-job .flw-name")).to_have_text("hello-numpy")
+    # The page of the folder has the sidebar, too.
+    page.goto(page.url.replace("/notebooks/job.ipynb", "/tree"))
+    sidebar.show()
+    expect(sidebar.section("sessions").get_by_text("ready")).to_be_visible()
+    sidebar.button("All jobs").click()
+    expect(sidebar.jobs().row(1)).to_contain_text("hello-numpy")
 
 
 def test_voila(outside: Page, tmp_path: Path) -> None:

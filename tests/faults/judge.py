@@ -17,6 +17,7 @@ from flare_widgets.errors import InputError
 T = TypeVar("T")
 
 _TIMEOUT_S = 90.0  # to get through to a server that is down
+_END_TIMEOUT_S = 40.0  # for a job to end that is aborted
 _SETTLE_TIMEOUT_S = 10.0  # for a status to become what was announced
 _POLL_INTERVAL_S = 0.5
 
@@ -165,8 +166,11 @@ class Judge:
             self._open().delete_job(job)
 
     def end(self, job: str) -> None:
-        """Abort a job, again if need be: FLARE's scheduler can overwrite the abort of a job that waits."""
-        deadline = time.monotonic() + _TIMEOUT_S
+        """Abort a job, again if need be: FLARE's scheduler can overwrite the abort of a job that waits.
+
+        A job that ran when the server was killed keeps its status.
+        """
+        deadline = time.monotonic() + _END_TIMEOUT_S
         while time.monotonic() < deadline:
             self.abort(job)
             if _has_ended(self.settled_status(job, _has_ended)):

@@ -5,12 +5,10 @@ Requests and answers are lines of JSON: ``{"op": "list", ...}`` is answered by `
 
 from __future__ import annotations
 
-import errno
 import faulthandler
 import hashlib
 import json
 import os
-import shutil
 import signal
 import sys
 import tempfile
@@ -18,16 +16,13 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import psutil
-from jobs import RESULT
 
 from flare_widgets import Monitor, connect
 from flare_widgets.api import FlareError, NoConnection, Session
 from flare_widgets.errors import OutcomeUnknown
-
-T = TypeVar("T")
 
 USABLE_TIMEOUT_S = 60.0
 _TRY_S = 2.0
@@ -82,18 +77,8 @@ class Worker:
     def clone(self, job: str) -> str:
         return self._session.clone_job(job)
 
-    def download(self, job: str) -> dict[str, Any]:
-        # Without a descriptor an earlier download could not remove its part; one that follows after a minute does.
-        before = set(self._downloads.iterdir())
-        folder = Path(self._session.download_job_result(job, str(self._downloads)))
-
-        def look() -> dict[str, Any]:
-            digest = hashlib.sha256((folder / "workspace" / RESULT).read_bytes()).hexdigest()
-            return {"digest": digest, "left": sorted(p.name for p in {*self._downloads.iterdir()} - before - {folder})}
-
-        found = _once_possible(look)
-        _once_possible(lambda: shutil.rmtree(folder))
-        return found
+    def download(self, job: str) -> str:
+        return self._session.download_job_result(job, str(self._downloads))
 
     def abort(self, job: str) -> str:
         return str(self._session.abort_job(job))
@@ -122,18 +107,6 @@ class Worker:
         finally:
             self._session.unset_timeout()
         return {"state": self._session.state.name, **holdings()}
-
-
-def _once_possible(do: Callable[[], T]) -> T:
-    """Do something of this process's own that needs descriptors, which the fault may still be withholding."""
-    deadline = time.monotonic() + USABLE_TIMEOUT_S
-    while True:
-        try:
-            return do()
-        except OSError as e:
-            if e.errno != errno.EMFILE or time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
 
 
 def holdings() -> dict[str, int]:

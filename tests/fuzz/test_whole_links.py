@@ -257,7 +257,7 @@ def test_internal_fault_reaches_waiting_caller(
         raise RecursionError
 
     (socket,) = server.sockets
-    monkeypatch.setattr(cell, "fobs", SimpleNamespace(decode=fault, encode=fobs.encode))
+    monkeypatch.setattr(cell, "fobs", SimpleNamespace(decode=fault, encode_pieces=fobs.encode_pieces))
     server.attack = lambda request: [chunk(request, fobs.encode("{}"))]
     began = time.monotonic()
     with pytest.raises(ProtocolError, match=r"could not be read \(RecursionError\)"):

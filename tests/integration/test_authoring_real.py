@@ -19,8 +19,10 @@ from waiting import wait_until
 
 from flare_widgets import NotebookEnv
 from flare_widgets.api import new_secure_session
+from flare_widgets.authoring.recipes import is_recipe
 from flare_widgets.federation import LocalFederation
 from flare_widgets.monitoring import JobSnapshot
+from flare_widgets.sweep.variants import JobTemplate, make_templates, write_variant
 from flare_widgets.views.job.view import JobView
 
 NUMPY = """\
@@ -271,6 +273,34 @@ def test_without_session_only_dry_run_works(shell: InteractiveShell) -> None:
     with pytest.raises(UsageError, match="not connected"):
         cell(shell, "--model [0]", NUMPY)
     assert (cell(shell, "--model [0] --dry-run", NUMPY) / "meta.json").is_file()
+
+
+def test_sweep_makes_same_jobs_of_recipes_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nvflare.app_common.np.recipes.fedavg import NumpyFedAvgRecipe
+    from nvflare.job_config.api import FedJob
+
+    monkeypatch.chdir(tmp_path)
+    Path("client.py").write_text(HELLO)
+
+    def make(rounds: int) -> Any:
+        return NumpyFedAvgRecipe(
+            name="swept", model=[0.0], min_clients=2, num_rounds=rounds, train_script="client.py", train_args="--fast"
+        )
+
+    def templates(job: Any, name: str) -> list[JobTemplate]:
+        (tmp_path / name).mkdir()
+        return make_templates(job, [{"rounds": 2}, {"rounds": 3}], tmp_path / name)
+
+    first, again = templates(make, "first"), templates(make, "again")
+    assert [each.digest for each in first] == [each.digest for each in again]
+    assert first[0].digest != first[1].digest
+    for made, rounds in zip(first, (2, 3), strict=True):
+        assert f'"num_rounds": {rounds}' in next(made.folder.rglob("config_fed_server.json")).read_text()
+    # The arguments of a recipe as it is are those of its script.
+    (recipe, _) = templates(make(2), "recipe")
+    variant = write_variant(recipe, {"rate": "0.1"}, "swept rate=0.1", tmp_path / "variant")
+    assert '"--fast --rate=0.1"' in next(variant.rglob("config_fed_client.json")).read_text()
+    assert is_recipe(FedJob(name="job"))
 
 
 def test_hello_numpy_by_flares_own_recipe(shell: InteractiveShell, federation: LocalFederation) -> None:

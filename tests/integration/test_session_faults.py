@@ -273,6 +273,7 @@ class Stranger:
     def __init__(self, port: int, party: str) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), 5)
         self._party, self._name = party, f"{party}.{uuid.uuid4()}"
+        self._received = b""
         self.send(Frame(FrameType.HELLO, {}, msgpack.packb({"endpoint_name": self._name, "fqcn": self._name})))
 
     def send(self, frame: Frame) -> None:
@@ -281,16 +282,20 @@ class Stranger:
     def receive(self, seconds: float) -> Frame | None:
         """The next frame, if one comes in time."""
         self._socket.settimeout(seconds)
-        received = b""
-        try:
-            while len(received) < 16 or len(received) < frames.read_length(received):
+        while len(self._received) < (size := self._next_size()):
+            try:
                 piece = self._socket.recv(1 << 16)
-                if not piece:
-                    return None
-                received += piece
-        except (TimeoutError, ConnectionError):
-            return None
-        return frames.decode(received)
+            except (TimeoutError, ConnectionError):
+                return None
+            if not piece:
+                return None
+            self._received += piece
+        frame, self._received = self._received[:size], self._received[size:]
+        return frames.decode(frame)
+
+    def _next_size(self) -> int:
+        prefix = self._received[: frames.PREFIX_SIZE]
+        return frames.read_length(prefix) if len(prefix) == frames.PREFIX_SIZE else frames.PREFIX_SIZE
 
     def ask(self, topic: str, seconds: float = 3) -> Any:
         """What a request of FLARE's network management is answered with; None if there is no answer."""
@@ -305,6 +310,7 @@ class Stranger:
                     "cn__payload_encoding": "none", "cn__payload_len": 0,
                 },
                 b"",
+                app_id=1,
             )
         )  # fmt: skip
         deadline = time.monotonic() + seconds

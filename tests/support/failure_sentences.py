@@ -57,7 +57,7 @@ SENTENCES: dict[str, tuple[str, str, int | None, tuple[str, int | None, str], st
         1,
         ("", None, ""),
         "In round 2, the training script of site-2 ended without a result, and FLARE logs no reason for that "
-        "(probably an import that failed, or sys.exit)",
+        "(probably an import that failed, an argument that the script does not know, or sys.exit)",
     ),
     "server-exception": (
         "server-exception",

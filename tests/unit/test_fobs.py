@@ -176,7 +176,7 @@ def packed_or_refused(data: bytes) -> bytes:
 
 
 def test_pieces_are_one_value() -> None:
-    pieces = [b"a" * 70_000, memoryview(b"xbcx")[1:3], b""]
+    pieces: list[bytes | memoryview] = [b"a" * 70_000, memoryview(b"xbcx")[1:3], b""]
     value = fobs.make_shareable({"data": fobs.Pieces(pieces), "size": 70_002}, {"deep": {"er": [1, "x"]}})
     plain = fobs.make_shareable({"data": b"a" * 70_000 + b"bc", "size": 70_002}, {"deep": {"er": [1, "x"]}})
     assert fobs.encode(value) == fobs.encode(plain)

@@ -12,8 +12,9 @@ import pytest
 from fakes import Fake
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
 from servers import FlareServer, ok
-from shells import flare, ipython
+from shells import flare, ipython, said
 
 from flare_widgets.errors import JobNotFound
 from flare_widgets.magics.verbs import VERBS, sweeps
@@ -185,6 +186,19 @@ def test_bad_input_is_one_line(shell: InteractiveShell, line: str, told: str) ->
         flare(shell, line)
     assert told in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_result_of_any_origin_is_shown_as_view(shell: InteractiveShell, tmp_path: Path) -> None:
+    (tmp_path / "workspace").mkdir()
+    (tmp_path / "workspace" / "log.txt").write_text("done")
+    shell.user_ns["folder"] = str(tmp_path)
+    with capture_output() as captured:
+        assert shell.run_cell("from flare_widgets.results import Result\nResult(folder)").success
+    (shown,) = captured.outputs
+    assert "flw-results" in shown.data["text/html"]
+    assert shown.data["text/plain"].startswith("Result of a job in ")
+    # That of a verb has its forms itself.
+    assert "Result of a job in " in said(shell, "%flare results {folder}")
 
 
 # -- the sweep of a variable ------------------------------------------------------------------------------------

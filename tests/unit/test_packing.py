@@ -58,7 +58,7 @@ def pack_into(file: Path, job: Path, kit: StartupKit, progress: Callable[[int], 
     archive = pack.JobArchive(job, kit)
     with file.open("wb") as zipped:
         for piece in archive.read():
-            assert len(piece) <= 1 << 20
+            assert len(piece) <= 256 << 10
             zipped.write(piece)
             progress(zipped.tell())
     assert file.stat().st_size == archive.size

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pandas
 import pytest
 from waiting import wait_until
 
@@ -90,6 +91,12 @@ def test_argument_is_replaced(line: str, expected: str) -> None:
     assert config["args"]["task_script_args"] == expected
 
 
+def watched(watch: Any) -> SweepJob:
+    job = SweepJob({"rate": "1"}, "x")
+    job._watch = watch
+    return job
+
+
 @pytest.mark.parametrize(
     ("status", "has_watch_ended", "told"),
     [
@@ -101,7 +108,7 @@ def test_argument_is_replaced(line: str, expected: str) -> None:
 )
 def test_job_is_waited_for_as_long_as_it_is_watched(status: str, has_watch_ended: bool, told: tuple[bool, str]) -> None:
     watch: Any = SimpleNamespace(snapshot=JobSnapshot("x", status=status), done=has_watch_ended)
-    job = SweepJob({"rate": "1"}, "x", _watch=watch)
+    job = watched(watch)
     assert (job.is_done, job.status) == told
 
 
@@ -157,7 +164,7 @@ class Recorder(FakeSession):
 
     def __init__(self) -> None:
         super().__init__()
-        self.sent: dict[str, tuple[int, str, str]] = {}
+        self.sent: dict[str, tuple[int | None, str, str]] = {}
         self.may_submit.set()
 
     def submit_job(self, folder: str, token: str) -> str:
@@ -169,7 +176,7 @@ class Recorder(FakeSession):
         return super().submit_job(folder, token)
 
 
-def submit_all(job: Any, grid: Any) -> dict[str, tuple[int, str, str]]:
+def submit_all(job: Any, grid: Any) -> dict[str, tuple[int | None, str, str]]:
     session = Recorder()
     found = Sweep.start(FakeMonitor(session), job, grid, at_once=5)
     wait_until(lambda: all(each.job_id or each.error for each in found))
@@ -242,7 +249,7 @@ def test_same_problem_of_several_jobs_is_told_once() -> None:
         snapshot: Any = SimpleNamespace(failure=failure, ended=True, status="FINISHED:EXECUTION_EXCEPTION")
         snapshot.headline_metric = snapshot.duration = None
         watch: Any = SimpleNamespace(snapshot=snapshot, done=True)
-        return SweepJob({"rate": "1"}, "x", _watch=watch)
+        return watched(watch)
 
     failed = SimpleNamespace(sentence="site-1 failed: ValueError")
     jobs = [run_job(failed), run_job(failed), run_job(None), SweepJob({"rate": "2"}, error="read-only")]
@@ -251,7 +258,17 @@ def test_same_problem_of_several_jobs_is_told_once() -> None:
     assert repr(found).count("read-only") == 1
     assert [row["arg.rate"] for row in found.records()] == [1, 1, 1, 2]
     assert list(found.to_frame()["arg.rate"]) == [1, 1, 1, 2]
+    assert list(pandas.DataFrame(found)["job_id"]) == ["x", "x", "x", ""]
     assert [row["problem"] for row in found.records()] == [*["site-1 failed: ValueError"] * 2, None, "read-only"]
+
+
+def test_job_that_waits_has_no_handle(tmp_path: Path) -> None:
+    session = FakeSession()
+    found = Sweep.start(FakeMonitor(session), write_job(tmp_path, json.dumps(CLIENT)), {"rate": [1]})
+    with pytest.raises(InvalidArgumentError, match="the job with rate=1 is waiting"):
+        found.jobs[0].results()
+    session.may_submit.set()
+    wait_until(lambda: found.jobs[0].job_id)
 
 
 def test_sweep_ends_when_results_are_known(tmp_path: Path) -> None:

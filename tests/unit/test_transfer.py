@@ -10,6 +10,7 @@ import json
 import os
 import stat
 import time
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,7 +23,7 @@ import pytest
 from fakes import FakeConnection
 from file_server import Server
 
-from flare_widgets.api.transfer import download, part_size, remote_files, upload
+from flare_widgets.api.transfer import download, part_size, read_ahead, remote_files, upload
 from flare_widgets.errors import (
     DiskFull,
     FileAccessError,
@@ -99,6 +100,27 @@ def test_upload_arrives_whole_and_in_order(job: Path, kit: StartupKit) -> None:
         assert archive.read("my-job/data.bin") == (job / "data.bin").read_bytes()
     assert [sent for sent, _ in told] == [0, 1 << 20, 2 << 20, len(received)]
     assert {total for _, total in told} == {len(received)}
+
+
+def test_upload_holds_one_part_and_little_more(job: Path, kit: StartupKit, monkeypatch: pytest.MonkeyPatch) -> None:
+    (job / "data.bin").write_bytes(bytes(40 << 20))
+    for name in ("FIRST_PART_BYTES", "cut_part"):
+        monkeypatch.setattr(upload, name, getattr(part_size, name))
+    monkeypatch.setattr(upload, "next_part_size", lambda sent, seconds: part_size.MAX_PART_BYTES)
+    answer = accepts([])
+
+    class Sink(FakeConnection):
+        async def stream(self, channel: str, topic: str, value: Any, timeout: float) -> Any:
+            assert sum(map(len, fobs.encode_pieces(value))) > len(value["__fobs_data__"]["Streamer.data"])
+            return answer({**value["__fobs_data__"], "Streamer.data": b""})
+
+    upload.upload_folder(Sink(answer), kit, job, "command", None)  # imports what it needs
+    tracemalloc.start()
+    upload.upload_folder(Sink(answer), kit, job, "command", None)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    ahead = (read_ahead.MAX_BLOCKS_AHEAD + 3) * read_ahead.BLOCK_BYTES
+    assert peak < part_size.MAX_PART_BYTES + ahead + (1 << 20)
 
 
 @pytest.mark.parametrize("size", [1, 1 << 20, 2 << 20])

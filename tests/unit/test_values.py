@@ -112,13 +112,6 @@ def test_large_bytes_are_views_of_message() -> None:
     assert type(found["a"][1]) is type(found[7]) is bytes
 
 
-@given(st.recursive(st.binary(max_size=300) | st.text(), lambda inner: st.lists(inner)))
-def test_views_equal_copies(value: Any) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("flare_widgets.wire.safe_msgpack.MIN_VIEW_BYTES", 256)
-        assert unpack(msgpack.packb(value)) == value
-
-
 def test_extension_like_view_is_rejected() -> None:
     with pytest.raises(ProtocolError, match="extension type 1"):
         unpack(msgpack.packb([bytes(1 << 20), msgpack.ExtType(1, bytes(4))]))

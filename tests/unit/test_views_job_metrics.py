@@ -154,9 +154,9 @@ def test_many_steps_are_thinned_by_site():
         for odd in (0, 1)
     )
     [metric] = build_metrics(job(), scalars)
-    assert [len(line.points) for line in metric.lines] == [4000, 4000]
+    assert [len(line.points) for line in metric.lines] == [2501, 2501]
     assert [line.points[-1][0] for line in metric.lines] == [39_998, 39_999]
-    assert metric.stride == 5
+    assert metric.stride == 8
 
 
 def test_one_point_written_two_points_drawn():
@@ -191,7 +191,7 @@ def test_large_job_stays_small():
     kept = dict(drawn[0].lines[0].points)
     assert kept[1000] == values[999]
     assert kept[778] == values[777]
-    assert drawn[0].stride == 20
+    assert drawn[0].stride == 32
     [first, *_] = build_charts(snapshot)
     assert f"and {60 - MAX_SITES} more, not drawn" in first["svg"]
     assert len(job_html(snapshot, T)) < 60_000

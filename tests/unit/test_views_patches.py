@@ -38,7 +38,8 @@ def test_patch_of_a_long_list_has_the_changes_only() -> None:
     after[7][1] += "w"
     after[900][2] = "late"
     patch = diff(rows, [after[900], *after[:900], *after[901:]])
-    assert len(json.dumps(patch)) < 250
+    assert len(json.dumps(patch)) < 200
+    assert len(json.dumps(diff(rows, after))) < 100
 
 
 def test_receiver_applies_the_next_patch_only() -> None:

@@ -7,6 +7,7 @@ import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from IPython.lib.pretty import pretty
@@ -99,7 +100,12 @@ def test_result_without_model_says_where_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize("bins", [[Bin(0, 0, 0)], [Bin(0, 1, -5), Bin(1, 2, 3)], [Bin(-1e300, 1e300, 1)]])
 def test_any_histogram_is_drawn(bins: list[Bin]) -> None:
     assert draw_histogram(bins, '"><script>').count("<rect") == len(bins)
-    assert "<script>" not in draw_histogram(bins, '"><script>')
+    for is_compact in (False, True):
+        drawn = ElementTree.fromstring(draw_histogram(bins, '"><script>', is_compact=is_compact))
+        assert drawn.get("aria-label") == '"><script>'
+        assert "nan" not in str(drawn.attrib)
+    # The outline has a piece for each bar that is not empty.
+    assert str(draw_histogram(bins, "", is_compact=True)).count("v-") == sum(each.count > 0 for each in bins)
 
 
 def test_histograms_of_all_sites_come_first() -> None:

@@ -28,7 +28,7 @@ SIGNATURES_FILE, SUBMITTER_FILE = ".__nvfl_sig.json", ".__nvfl_submitter.crt"
 
 META_FILE = "meta.json"
 META_FILES = tuple(f"meta{suffix}" for suffix in SUFFIXES)
-_CHUNK_SIZE = 1 << 20
+_PIECE_BYTES = 256 << 10
 _NOT_SUBMITTED = "the job was not submitted"
 
 #: Errors that mean that the folder is not any more as it was when packing began.
@@ -117,7 +117,7 @@ class JobArchive:
         self.size = total_size(member for part in self._parts for member in part.members)
 
     def read(self) -> Generator[bytes, None, None]:
-        """Yield the zip piece by piece, of at most 1 MiB; an empty one now and then while a file is checked.
+        """Yield the zip piece by piece, files in pieces of 256 KiB; an empty one now and then while a file is checked.
 
         Raises
         ------
@@ -230,7 +230,7 @@ class _Folder:
 
 def _read_pieces(file: BinaryIO, size: int) -> Iterator[bytes]:
     """Yield no more than the first bytes of a file: their number was told to the server."""
-    while size and (data := file.read(min(_CHUNK_SIZE, size))):
+    while size and (data := file.read(min(_PIECE_BYTES, size))):
         size -= len(data)
         yield data
 

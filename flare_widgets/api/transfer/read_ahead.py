@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import TracebackType
 
-BLOCK_BYTES = 1 << 20
-MAX_BLOCKS_AHEAD = 2
+BLOCK_BYTES = 256 << 10
+MAX_BLOCKS_AHEAD = 4
 """Blocks that are ready before they are asked for; one more is being made. Their bytes are in memory."""
 
 _WAIT_S = 1.0

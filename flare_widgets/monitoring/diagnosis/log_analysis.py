@@ -293,7 +293,10 @@ class LogAnalysis:
             when = "before it called flare.init" if match["early"] else "without a result"
             words = f"the training process of {name} ended{_exit_phrase(match['code'])} {when}"
         else:
-            kind, why = "client-exit", " (probably an import that failed, or sys.exit)"
+            kind, why = (
+                "client-exit",
+                " (probably an import that failed, an argument that the script does not know, or sys.exit)",
+            )
             words = f"the training script of {name} ended without a result"
             why = f", and FLARE logs no reason for that{why}"
         if first is not None and first.cause.is_known and first.cause.final:

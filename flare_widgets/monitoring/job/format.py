@@ -241,7 +241,9 @@ def metrics_without_first_round(snapshot: JobState) -> frozenset[tuple[str, str]
     for series in snapshot.metrics:
         if series.points:
             which, point = (series.name, series.workflow), series.points[0]
-            first[which] = min(first.get(which, point), point, key=lambda p: (p.round, -p.rank))
+            known = first.get(which)
+            if known is None or (point.round, -point.rank) < (known.round, -known.rank):
+                first[which] = point
     return frozenset(
         (name, workflow)
         for (name, workflow), point in first.items()

@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from operator import itemgetter
 from statistics import median
 
 from ...api.job_status import JobStatus, has_ended
@@ -508,29 +509,33 @@ class JobState:
     @cached_property
     def columns(self) -> tuple[Column, ...]:
         """The columns of the matrix: rounds and steps of all workflows, in the order of their start."""
-        starts = {Column(r.workflow, r.number): r.started_at for r in self.rounds}
-        rounds = {(r.workflow, r.number) for r in self.rounds}
-        for task in self.tasks:
-            if task.round is not None and (task.workflow, task.round) not in rounds:
-                column = Column(task.workflow, task.round)
-                starts[column] = earliest(task.sent_at, starts.get(column))
-        for task, column in self._steps.values():
-            starts[column] = earliest(task.sent_at, starts.get(column))
+        starts = {(r.workflow, r.number): r.started_at for r in self.rounds}
+        for key in self._tasks_by_round.keys() - starts.keys():
+            starts[key] = min((t.sent_at for t in self._tasks_by_round[key] if t.sent_at is not None), default=None)
         place = {w.id: index for index, w in enumerate(self.workflows)}
+        ranked: list[tuple[tuple[int, float, int, str, int], Column]] = []
         # Rounds are in the order of their numbers, also where the start of one is not known.
-        ranks: dict[Column, tuple[float, float]] = {}
         latest_start: dict[str, float] = {}
-        numbered = [column for column in starts if column.round is not None]
-        for column in sorted(numbered, key=lambda c: (c.workflow, c.round or 0)):
-            before = latest_start.get(column.workflow, 0.0)
-            at = starts[column]
-            latest_start[column.workflow] = start = before if at is None else max(at, before)
-            ranks[column] = start, column.round or 0
-        for column, at in starts.items():
-            ranks.setdefault(column, (math.inf if at is None else at, -1))
-        return tuple(
-            sorted(starts, key=lambda c: (place.get(c.workflow, len(place)), ranks[c], c.task, c.nth)),
-        )
+        for workflow, number in sorted(starts):
+            before, at = latest_start.get(workflow, 0.0), starts[workflow, number]
+            latest_start[workflow] = start = before if at is None else max(at, before)
+            ranked.append(((place.get(workflow, len(place)), start, number, "", 0), _round_column(workflow, number)))
+        steps: dict[Column, float | None] = {}
+        for task, column in self._steps.values():
+            steps[column] = earliest(task.sent_at, steps.get(column))
+        for column, at in steps.items():
+            start = math.inf if at is None else at
+            ranked.append(((place.get(column.workflow, len(place)), start, -1, column.task, column.nth), column))
+        return tuple(column for _, column in sorted(ranked, key=itemgetter(0)))
+
+    @cached_property
+    def _tasks_by_round(self) -> dict[tuple[str, int], list[SiteTask]]:
+        """The tasks of each round, by its workflow and number."""
+        found: dict[tuple[str, int], list[SiteTask]] = {}
+        for task in self.tasks:
+            if task.round is not None:
+                found.setdefault((task.workflow, task.round), []).append(task)
+        return found
 
     @cached_property
     def _steps(self) -> dict[str, tuple[SiteTask, Column]]:
@@ -575,8 +580,9 @@ class JobState:
         """
         shown = self.columns if columns is None else tuple(columns)
         rows: dict[str, dict[Column, MatrixCell]] = {site: {} for site in self.participating_sites}
-        for (site, place), task in self._tasks_by_cell(shown).items():
-            rows.setdefault(site, {})[shown[place]] = self._matrix_cell(task, shown[place], now)
+        for column in shown:
+            for site, task in self._tasks_in(column).items():
+                rows.setdefault(site, {})[column] = self._matrix_cell(task, column, now)
         last = self._open_column
         if last is not None:
             for site, row in rows.items():
@@ -591,32 +597,33 @@ class JobState:
     def matrix_states(self, now: float) -> dict[str, dict[int, str]]:
         """Return the matrix in short: by site and place in `columns`, the state of the cell, where there is one."""
         rows: dict[str, dict[int, str]] = {site: {} for site in self.participating_sites}
-        for (site, place), task in self._tasks_by_cell(self.columns).items():
-            # Most of them: a short cut through `_task_state`.
-            is_done = task.returned_at is not None and task.code in ("", "OK")
-            rows[site][place] = "submitted" if is_done else self._task_state(task, now)
+        for place, column in enumerate(self.columns):
+            for site, task in self._tasks_in(column).items():
+                # Most of them: a short cut through `_task_state`.
+                is_done = task.returned_at is not None and task.code in ("", "OK")
+                rows[site][place] = "submitted" if is_done else self._task_state(task, now)
         if self.has_open_column:
             for site, row in rows.items():
                 row.setdefault(len(self.columns) - 1, self._unfetched_state(site, now))
         return rows
 
-    def _tasks_by_cell(self, columns: Sequence[Column]) -> dict[tuple[str, int], SiteTask]:
-        """Return the task that counts in each cell, by the site and the place of the column in `columns`."""
-        rounds: dict[tuple[str, int | None], int] = {
-            (c.workflow, c.round): place for place, c in enumerate(columns) if c.round is not None
-        }
-        newest: dict[tuple[str, int], SiteTask] = {}
-        for task in self.tasks:
-            place = rounds.get((task.workflow, task.round))
-            if place is not None:
-                before = newest.get((task.site, place))
-                if before is None or (task.sent_at or 0.0) >= (before.sent_at or 0.0):
-                    newest[task.site, place] = task
-        steps = {c: place for place, c in enumerate(columns) if c.round is None}
-        for task, column in self._steps.values() if steps else ():
-            if column in steps:
-                newest[task.site, steps[column]] = task
+    def _tasks_in(self, column: Column) -> dict[str, SiteTask]:
+        """Return the task that counts in each cell of a column, by the site."""
+        if column.round is None:
+            return self._tasks_by_step.get(column, {})
+        newest: dict[str, SiteTask] = {}
+        for task in self._tasks_by_round.get((column.workflow, column.round), ()):
+            before = newest.get(task.site)
+            if before is None or (task.sent_at or 0.0) >= (before.sent_at or 0.0):
+                newest[task.site] = task
         return newest
+
+    @cached_property
+    def _tasks_by_step(self) -> dict[Column, dict[str, SiteTask]]:
+        found: dict[Column, dict[str, SiteTask]] = {}
+        for task, column in self._steps.values():
+            found.setdefault(column, {})[task.site] = task
+        return found
 
     @property
     def _open_column(self) -> Column | None:
@@ -634,17 +641,32 @@ class JobState:
         last = self.columns[-1] if self.columns else None
         if last is None or not self._is_under_way(last):
             return ()
-        cells = {site: row[last] for site, row in self.matrix(now, (last,)).items() if last in row}
-        return tuple(
-            site
-            for site, cell in cells.items()
-            if cell.state in ("working", "late") or (cell.state == "waiting" and site in self._late_fetch_at)
-        )
+        tasks, is_open = self._tasks_in(last), self.has_open_column
+        found = []
+        for site in self.participating_sites:
+            task = tasks.get(site)
+            if task is None and not is_open:
+                continue
+            state = self._unfetched_state(site, now) if task is None else self._task_state(task, now)
+            if state in ("working", "late") or (state == "waiting" and site in self._late_fetch_at):
+                found.append(site)
+        return tuple(found)
 
     def _unfetched_cell(self, site: str, column: Column, now: float) -> MatrixCell:
         """Return the cell of a site that has no task in the newest column."""
-        since = None if column.round is None else self._current_round_starts.get(column.round)
         state = self._unfetched_state(site, now)
+        known = self._unfetched_cells.get((state, column))
+        if known is None:
+            known = self._unfetched_cells[state, column] = self._make_unfetched_cell(state, column)
+        return known
+
+    @cached_property
+    def _unfetched_cells(self) -> dict[tuple[str, Column], MatrixCell]:
+        """The cells of sites without a task, which are equal for many sites."""
+        return {}
+
+    def _make_unfetched_cell(self, state: str, column: Column) -> MatrixCell:
+        since = None if column.round is None else self._current_round_starts.get(column.round)
         return MatrixCell(state, since, "", column, is_fetched=state != "late")
 
     def _unfetched_state(self, site: str, now: float) -> str:
@@ -853,6 +875,11 @@ class JobState:
         usual = self._typical_durations.get(task.name)
         late = usual is not None and now - task.sent_at > _late_after(usual)
         return "late" if late else "working"
+
+
+@lru_cache(maxsize=20_000)
+def _round_column(workflow: str, number: int) -> Column:
+    return Column(workflow, number)
 
 
 def _late_after(usual_s: float) -> float:

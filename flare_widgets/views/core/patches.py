@@ -5,18 +5,20 @@ A patch makes one value of another one, which both sides have:
 ``{set: value}``
     The value is another one.
 ``{keys: {name: patch, ...}, gone: [name, ...]}``
-    A map, some of whose values have changed.
-``{text: [count, tail]}``
-    A text that keeps its first characters, and goes on with others.
+    A map, some of whose values have changed; or a list, by the places of its items.
+``{text: [start, stop, words]}``
+    A text with other words from one place to another.
+``{more: [item, ...]}``
+    A list with more items at its end.
 ``{items: [part, ...]}``
     A list made of parts: ``[start, stop]`` has those items of the list before, ``{add: [item, ...]}`` has new ones,
     ``{at: index, patch}`` has one that has changed.
 
 Parts that are the same objects in both values cost nothing: whoever makes the values keeps what has not changed.
 
-A view sends ``patch``, a trait of ``{seq, changes: {trait: patch}}``, in place of the traits. ``revision`` is the number
-of the last patch that the others contain; a page that misses one sends ``{kind: "resync", feed: "traits"}``, and gets the
-traits whole. So does a page that joins.
+A view sends ``patch``, a trait of ``{seq, changes: {trait: patch}}``, in place of the traits. ``revision`` is the
+number of the last patch that the others contain; a page that misses one sends ``{kind: "resync", feed: "traits"}``, and
+gets the traits whole. So does a page that joins.
 
 The other half is ``js/src/core/patches.ts``.
 """
@@ -32,6 +34,7 @@ FEED = "traits"
 """The name of what a page asks for that has missed a patch; the other feeds are those of :mod:`.row_sync`."""
 
 _MIN_TEXT_CHARS = 24  # characters of a text that is worth a patch
+_MAX_RECORD_ITEMS = 8  # items of a list that is a record rather than a series
 _SCALARS = (str, int, float)
 
 
@@ -58,12 +61,16 @@ def apply(before: Any, patch: Mapping[str, Any]) -> Any:
     match patch:
         case {"set": value}:
             return value
+        case {"keys": keys} if isinstance(before, (list, tuple)):
+            return [apply(item, keys[str(n)]) if str(n) in keys else item for n, item in enumerate(before)]
         case {"keys": keys}:
             gone = patch.get("gone", ())
             kept = {name: value for name, value in before.items() if name not in gone}
             return kept | {name: apply(before.get(name), change) for name, change in keys.items()}
-        case {"text": [count, tail]}:
-            return before[:count] + tail
+        case {"text": [start, stop, words]}:
+            return before[:start] + words + before[stop:]
+        case {"more": items}:
+            return [*before, *items]
         case {"items": parts}:
             return [item for part in parts for item in _items_of(before, part)]
     raise ValueError("not a patch")
@@ -92,27 +99,28 @@ def _diff_maps(before: dict[str, Any], after: dict[str, Any]) -> Patch | None:
 
 
 def _diff_texts(before: str, after: str) -> Patch:
-    low, high = 0, min(len(before), len(after))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if before[:middle] == after[:middle]:
-            low = middle
-        else:
-            high = middle - 1
+    start = _count_shared(before, after)
+    end = _count_shared(before[start:][::-1], after[start:][::-1])
     # A page counts the characters beyond the first 65,536 of Unicode as two.
-    return {"text": [low, after[low:]]} if low and before[:low].isascii() else {"set": after}
+    if not before.isascii() or start + end == 0:
+        return {"set": after}
+    return {"text": [start, len(before) - end, after[start : len(after) - end]]}
 
 
 def _diff_lists(before: Sequence[Any], after: Sequence[Any]) -> Patch | None:
     count = len(before)
     if count and after[:count] == before:
-        return {"items": [[0, count], {"add": after[count:]}]} if len(after) > count else None
-    places = {_key_of(item, place): place for place, item in enumerate(before)}
-    parts: list[Any] = []
-    expected = 0
-    for index, item in enumerate(after):
+        return {"more": after[count:]} if len(after) > count else None
+    if count == len(after) and (places := _changed_places(before, after)) is not None:
+        changes = {str(place): diff(before[place], after[place]) for place in places}
+        changes = {place: change for place, change in changes.items() if change is not None}
+        return {"keys": changes} if changes else None
+    known = {_key_of(item, place): place for place, item in enumerate(before)}
+    expected = _count_shared(before, after)
+    parts: list[Any] = [[0, expected]] if expected else []
+    for index, item in enumerate(after[expected:], expected):
         is_next = expected < count and (before[expected] is item or before[expected] == item)
-        place = expected if is_next else places.get(_key_of(item, index))
+        place = expected if is_next else known.get(_key_of(item, index))
         if place is None:
             _add_item(parts, item)
             continue
@@ -127,6 +135,30 @@ def _diff_lists(before: Sequence[Any], after: Sequence[Any]) -> Patch | None:
     if all(isinstance(part, dict) and "add" in part for part in parts):
         return None if not before and not after else {"set": after}
     return {"items": parts}
+
+
+def _count_shared(a: Sequence[Any], b: Sequence[Any]) -> int:
+    """Return the number of first items that are the same in both."""
+    low, high = 0, min(len(a), len(b))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if a[low:middle] == b[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _changed_places(before: Sequence[Any], after: Sequence[Any]) -> list[int] | None:
+    """Return the places of the items that have changed; None if items have moved, or nothing is as before."""
+    places = []
+    is_record = len(before) <= _MAX_RECORD_ITEMS
+    for place, (old, new) in enumerate(zip(before, after, strict=True)):
+        if old is not new and old != new:
+            if _key_of(old, place) != _key_of(new, place) and not (is_record and place):
+                return None
+            places.append(place)
+    return places if len(places) < len(before) or not is_record else None
 
 
 def _key_of(item: Any, place: int) -> object:

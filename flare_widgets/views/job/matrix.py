@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,30 +61,19 @@ class MatrixLimits:
         The fewest and the most columns, whatever the number of sites.
     sites
         The most sites.
-    steps
-        The number of steps in which the columns shown move on by their number; 0 if they do at each new one. All rows
-        change when they do.
     """
 
     cells: int
     min_columns: int
     max_columns: int
     sites: int
-    steps: int = 0
 
     def count_columns(self, sites: int) -> int:
         """Return the most columns for a number of sites."""
         return min(max(self.cells // max(1, min(sites, self.sites)), self.min_columns), self.max_columns)
 
-    def first_column(self, columns: int, sites: int) -> int:
-        """Return the place of the first of so many columns that is shown."""
-        shown = self.count_columns(sites)
-        hidden = max(0, columns - shown)
-        step = max(1, shown // self.steps) if self.steps else 1
-        return min(math.ceil(hidden / step) * step, max(0, columns - 1))
 
-
-LIVE_LIMITS = MatrixLimits(cells=20_000, min_columns=20, max_columns=1000, sites=MAX_SITES, steps=5)
+LIVE_LIMITS = MatrixLimits(cells=20_000, min_columns=20, max_columns=1000, sites=MAX_SITES)
 """Limits of the live view, which scrolls."""
 
 STATIC_LIMITS = MatrixLimits(cells=300, min_columns=6, max_columns=24, sites=40)
@@ -144,12 +132,15 @@ class MatrixRow:
         The site's current activity and its duration; empty if there is none.
     label
         Its name, shortened if it is long.
+    earlier_cells
+        The letters of some columns before, see :meth:`Matrix.to_json`.
     """
 
     site: str
     cells: str
     activity: LiveText
     label: str
+    earlier_cells: str = ""
 
 
 @dataclass(frozen=True)
@@ -206,20 +197,25 @@ class Matrix:
         """Return plain JSON-able data, in which the row of a site is the same until the site does something.
 
         So what all rows share is sent once: the activity `waiting`, for which a row has None, and the columns after a
-        site's last task: blanks, and the last one `idle`.
+        site's last task: blanks, and the last one `idle`. And the letters of a row begin `earlier` columns before the
+        first one shown, at one that is the same for many rounds.
         """
+        # Many sites do the same, by the same text.
+        activities = {id(row.activity): row.activity for row in self.rows}
+        written = {key: None if one == self.waiting else one.to_json() for key, one in activities.items()}
         return {
             **vars(self),
             "columns": [vars(column) for column in self.columns],
             "workflows": [vars(workflow) for workflow in self.workflows],
-            "rows": [self._row_to_json(row) for row in self.rows],
+            "rows": [self._row_to_json(row, written[id(row.activity)]) for row in self.rows],
+            "earlier": len(self.rows[0].earlier_cells) if self.rows else 0,
             "summary": self.summary.to_json(),
             "waiting": self.waiting.to_json(),
         }
 
-    def _row_to_json(self, row: MatrixRow) -> list[Any]:
-        cells = row.cells[:-1].rstrip() if row.cells.endswith(self.idle) else row.cells
-        activity = None if row.activity == self.waiting else row.activity.to_json()
+    def _row_to_json(self, row: MatrixRow, activity: list[dict[str, Any]] | None) -> list[Any]:
+        cells = row.earlier_cells + row.cells
+        cells = cells[:-1].rstrip() if cells.endswith(self.idle) else cells
         return [row.site, cells, activity, "" if row.label == row.site else row.label]
 
 
@@ -234,7 +230,9 @@ def build_matrix(snapshot: JobSnapshot, as_of: float, limits: MatrixLimits = LIV
     ):
         return None
     cells = snapshot.matrix_states(as_of)
-    start = limits.first_column(len(snapshot.columns), len(cells))
+    max_columns = limits.count_columns(len(cells))
+    start = max(0, len(snapshot.columns) - max_columns)
+    sent_start = start - start % max_columns
     shown = snapshot.columns[start:]
     columns = _build_headings_that_fit(snapshot, shown)
     sites = sorted(cells)
@@ -248,9 +246,10 @@ def build_matrix(snapshot: JobSnapshot, as_of: float, limits: MatrixLimits = LIV
     rows = tuple(
         MatrixRow(
             name := sanitize(site, _MAX_SITE_CHARS),
-            _join_letters(cells[site], start, len(shown)),
+            (letters := _join_letters(cells[site], sent_start, len(snapshot.columns)))[start - sent_start :],
             activity_of(site),
             labels[name],
+            letters[: start - sent_start],
         )
         for site in sites[: limits.sites]
     )
@@ -273,8 +272,8 @@ def _is_self_directed(snapshot: JobSnapshot, cell: MatrixCell) -> bool:
     return cell.state == "self-directed" or (cell.state == "done" and snapshot.current_workflow.is_self_directed)
 
 
-def _join_letters(row: Mapping[int, str], start: int, count: int) -> str:
-    letters = [" "] * (start + count)
+def _join_letters(row: Mapping[int, str], start: int, column_count: int) -> str:
+    letters = [" "] * column_count
     for place, state in row.items():
         letters[place] = CELL_CODES[state]
     return "".join(letters[start:])
@@ -285,8 +284,7 @@ def _build_strip(rows: Iterable[Mapping[int, str]], column_count: int) -> str:
     for row in rows:
         for place, state in row.items():
             found[place].add(state)
-    worst = (min((_STRIP_RANKS[state] for state in states), default=_STRIP_ORDER.index(" ")) for states in found)
-    return "".join(_STRIP_ORDER[rank] for rank in worst)
+    return "".join(CELL_CODES[min(states, key=_STRIP_RANKS.__getitem__)] if states else " " for states in found)
 
 
 def _summarize(

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from ...formatting.text import format_number, sanitize, shorten_names
 from ...monitoring.job.format import live_metrics_note, metrics_without_first_round
-from ...monitoring.job.model import SELECTOR_VALUE, Series
+from ...monitoring.job.model import SELECTOR_VALUE, Point, Series
 from ...monitoring.job.snapshot import JobSnapshot
 from ...monitoring.results.scalars import StepSeries
 from ..core.hints import explain_key_metric
@@ -83,7 +83,7 @@ class Metric:
     best
         The best round or step (counted from 1) and its value; None if the job does not choose by this metric.
     stride
-        One point in so many is drawn, counted back from the newest: 1 unless there are very many.
+        One point in so many is drawn, and the newest one: 1 unless there are very many; else a power of two.
     x_label
         ``round`` or ``step``.
     first_x
@@ -111,9 +111,13 @@ class Metric:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON-able data."""
-        points = [point for line in self.lines for point in line.points]
-        points += [(x, value) for x, *ends in self.band for value in ends]
-        scales = value_scales_json([*points, *([self.best] if self.best else [])])
+        values = [value for line in self.lines for _, value in line.points]
+        values += [value for _, *ends in self.band for value in ends]
+        values += [] if self.best is None else [self.best[1]]
+        # A scale depends on its ends only; those of the logarithmic one are above 0.
+        positive = min((value for value in values if value > 0), default=None)
+        ends = [] if not values else [min(values), max(values), *([] if positive is None else [positive])]
+        scales = value_scales_json([(0, value) for value in ends])
         return {**vars(self), "lines": [vars(line) for line in self.lines], "has_chart": self.has_chart, **scales}
 
 
@@ -156,7 +160,7 @@ def build_metrics(snapshot: JobSnapshot, scalars: Iterable[StepSeries] = ()) -> 
 
     Values of two workflows never share a chart.
     """
-    return _build_metrics(snapshot, scalars, _MAX_POINTS, _MIN_POINTS_PER_LINE)
+    return _build_metrics(snapshot, scalars, _Memory(), _MAX_POINTS, _MIN_POINTS_PER_LINE)
 
 
 def describe_live_metrics(snapshot: JobSnapshot) -> str:
@@ -166,12 +170,17 @@ def describe_live_metrics(snapshot: JobSnapshot) -> str:
 
 
 def _build_metrics(
-    snapshot: JobSnapshot, scalars: Iterable[StepSeries], max_points: int, min_points: int, has_optional: bool = True
+    snapshot: JobSnapshot,
+    scalars: Iterable[StepSeries],
+    memory: _Memory,
+    max_points: int,
+    min_points: int,
+    has_optional: bool = True,
 ) -> tuple[Metric, ...]:
-    sources = list(_iter_round_sources(snapshot))
+    sources = list(_iter_round_sources(snapshot, memory))
     sources += _iter_step_sources(scalars, {source.name for source in sources})
     room = max(min_points, max_points // max(1, sum(_count_lines(source, has_optional) for source in sources)))
-    return tuple(_build_metric(source, room, has_optional) for source in sources)
+    return tuple(_build_metric(source, memory, room, has_optional) for source in sources)
 
 
 def _count_lines(source: _Source, has_optional: bool) -> int:
@@ -187,7 +196,7 @@ def describe_hidden_metrics(snapshot: JobSnapshot, scalars: Iterable[StepSeries]
     return f"and {hidden} more {'metric' if hidden == 1 else 'metrics'}, not drawn" if hidden else ""
 
 
-def _iter_round_sources(snapshot: JobSnapshot) -> Iterator[_Source]:
+def _iter_round_sources(snapshot: JobSnapshot, memory: _Memory) -> Iterator[_Source]:
     found: dict[tuple[str, str], list[Series]] = {}
     for series in snapshot.metrics:
         if series.points:
@@ -219,21 +228,20 @@ def _iter_round_sources(snapshot: JobSnapshot) -> Iterator[_Source]:
             notes.append("Round 1 comes with the result.")
         all_series = {series.site: series for series in found[name, workflow_id]}
         sites = sorted(site for site in all_series if site)
-        drawn = sites if len(sites) <= MAX_SITES else _find_outliers(sites, all_series)
+        drawn = sites if len(sites) <= MAX_SITES else memory.outliers_of((name, workflow_id), sites, all_series)
         aggregate = [""] if "" in all_series else []
         yield _Source(
             title,
-            {
-                site: [(point.round + offset, point.value) for point in all_series[site].points]
-                for site in (*aggregate, *drawn)
-            },
+            {site: memory.points_of(all_series[site], offset) for site in (*aggregate, *drawn)},
             "round" if has_rounds else "step",
             len(sites),
             len(sites) - len(drawn),
             (best.round + offset, best.value) if is_key and best is not None and math.isfinite(best.value) else None,
             1 if has_rounds else None,
             " ".join(notes),
-            _build_band([all_series[site] for site in sites], offset) if len(sites) > MAX_PLAIN_SITES else (),
+            memory.band_of((name, workflow_id), [all_series[site] for site in sites], offset)
+            if len(sites) > MAX_PLAIN_SITES
+            else (),
         )
 
 
@@ -245,17 +253,86 @@ def _find_outliers(sites: Sequence[str], series: Mapping[str, Series]) -> list[s
     return sorted(sorted(sites, key=lambda site: (-abs(newest[site] / 2 - mean / 2), site))[:MAX_SITES])
 
 
-def _build_band(all_series: Iterable[Series], offset: int) -> list[tuple[int, float, float, float]]:
-    """Return the lowest and the highest value and the mean in each round."""
-    values: dict[int, list[float]] = {}
-    for series in all_series:
-        for point in series.points:
+class _Band:
+    """The lowest and the highest value and the mean of all sites in each round, kept up to date as points come."""
+
+    def __init__(self) -> None:
+        self._points: dict[str, tuple[Point, ...]] = {}
+        self._values: dict[int, dict[str, float]] = {}
+        self._ranges: dict[int, tuple[float, float, float]] = {}
+
+    def update(self, all_series: Iterable[Series]) -> Iterator[tuple[int, float, float, float]]:
+        """Take the series of all sites, which are those of before and maybe more; yield each round and its range."""
+        changed: set[int] = set()
+        for series in all_series:
+            before, after = self._points.get(series.site, ()), series.points
+            if before is not after:
+                self._points[series.site] = after
+                changed |= self._replace(series.site, before, after)
+        for number in changed:
+            found = self._values[number].values()
+            if found:
+                self._ranges[number] = min(found), max(found), math.fsum(value / len(found) for value in found)
+            else:
+                self._ranges.pop(number, None)
+        return ((number, *self._ranges[number]) for number in sorted(self._ranges))
+
+    def _replace(self, site: str, before: Sequence[Point], after: Sequence[Point]) -> set[int]:
+        """Replace the points of a site; return the rounds in which they differ."""
+        same = next((n for n, (a, b) in enumerate(zip(before, after, strict=False)) if a is not b), None)
+        same = min(len(before), len(after)) if same is None else same
+        for point in before[same:]:
+            self._values[point.round].pop(site, None)
+        for point in after[same:]:
+            values = self._values.setdefault(point.round, {})
             if math.isfinite(point.value):
-                values.setdefault(point.round, []).append(point.value)
-    return [
-        (number + offset, min(found), max(found), math.fsum(value / len(found) for value in found))
-        for number, found in sorted(values.items())
-    ]
+                values[site] = point.value
+        return {point.round for point in (*before[same:], *after[same:])}
+
+
+class _Memory:
+    """What was made of the series of a job: most are the same objects the next time, and need not be made again."""
+
+    def __init__(self) -> None:
+        self._bands: dict[tuple[str, str], _Band] = {}
+        self._points: dict[tuple[str, str, str], tuple[Series, int, _Points]] = {}
+        self._lines: dict[tuple[str, str], tuple[_Points, _Points]] = {}
+        self._outliers: dict[tuple[str, str], tuple[tuple[int, int], list[str]]] = {}
+
+    def band_of(
+        self, metric: tuple[str, str], all_series: Iterable[Series], offset: int
+    ) -> list[tuple[int, float, float, float]]:
+        """Return the lowest and the highest value and the mean in each round of a metric of a workflow."""
+        ranges = self._bands.setdefault(metric, _Band()).update(all_series)
+        return [(number + offset, *values) for number, *values in ranges]  # type: ignore[misc]
+
+    def outliers_of(self, metric: tuple[str, str], sites: Sequence[str], series: Mapping[str, Series]) -> list[str]:
+        """Return the outliers of a metric as of the beginning of its newest round, lest lines come and go."""
+        as_of = max(series[site].points[-1].round for site in sites), len(sites)
+        known = self._outliers.get(metric)
+        if known is None or known[0] != as_of:
+            known = self._outliers[metric] = as_of, _find_outliers(sites, series)
+        return known[1]
+
+    def points_of(self, series: Series, offset: int) -> _Points:
+        """Return the points of a series as pairs."""
+        key = series.name, series.site, series.workflow
+        known = self._points.get(key)
+        if known is None or known[1] != offset or known[0].points != series.points[: len(known[0].points)]:
+            known = Series(series.name, series.site, (), series.workflow), offset, ()
+        before, _, made = known
+        if before is not series:
+            new = series.points[len(before.points) :]
+            made = (*made, *((point.round + offset, point.value) for point in new)) if new else made
+            self._points[key] = series, offset, made
+        return made
+
+    def finite(self, metric: str, site: str, points: _Points) -> tuple[tuple[int, float], ...]:
+        """Return the points of a line whose values are finite."""
+        known = self._lines.get((metric, site))
+        if known is None or known[0] is not points:
+            known = self._lines[metric, site] = points, tuple((x, value) for x, value in points if math.isfinite(value))
+        return known[1]  # type: ignore[return-value]
 
 
 def _iter_step_sources(scalars: Iterable[StepSeries], taken: Collection[str]) -> Iterator[_Source]:
@@ -282,6 +359,7 @@ class MetricsJsonCache:
     def __init__(self) -> None:
         self._key: tuple[Any, ...] | None = None
         self._json: list[dict[str, Any]] = []
+        self._memory = _Memory()
 
     def __call__(self, snapshot: JobSnapshot, scalars: tuple[StepSeries, ...] = ()) -> list[dict[str, Any]]:
         """Return :meth:`Metric.to_json` of each."""
@@ -291,7 +369,8 @@ class MetricsJsonCache:
             for old, (new, is_small) in zip(self._key, key, strict=True)
         ):
             self._key = tuple(value for value, _ in key)
-            self._json = [metric.to_json() for metric in build_metrics(snapshot, scalars)]
+            metrics = _build_metrics(snapshot, scalars, self._memory, _MAX_POINTS, _MIN_POINTS_PER_LINE)
+            self._json = [metric.to_json() for metric in metrics]
         return self._json
 
 
@@ -306,7 +385,7 @@ def _cache_key(snapshot: JobSnapshot, scalars: tuple[StepSeries, ...]) -> list[t
 
 def build_charts(snapshot: JobSnapshot, scalars: Iterable[StepSeries] = ()) -> list[dict[str, Any]]:
     """Return the metrics for the static form: of each its name, words, note, table of values, and chart or None."""
-    metrics = _build_metrics(snapshot, scalars, _MAX_STATIC_POINTS, _MIN_TABLE_ROWS, has_optional=False)
+    metrics = _build_metrics(snapshot, scalars, _Memory(), _MAX_STATIC_POINTS, _MIN_TABLE_ROWS, has_optional=False)
     room = _MAX_TABLE_CELLS // max(1, sum(metric.has_chart for metric in metrics))
     found, chars_left = [], _MAX_STATIC_CHART_CHARS
     for metric in metrics:
@@ -356,7 +435,7 @@ def _build_value_table(metric: Metric, max_cells: int) -> ValueTable:
     return ValueTable("", metric.x_label, tuple(name for name, _ in columns), rows, rest)
 
 
-def _build_metric(source: _Source, max_points: int, has_optional: bool) -> Metric:
+def _build_metric(source: _Source, memory: _Memory, max_points: int, has_optional: bool) -> Metric:
     has_band = bool(source.band)
     sites = list(source.points_by_site)
     if not has_optional:
@@ -365,18 +444,26 @@ def _build_metric(source: _Source, max_points: int, has_optional: bool) -> Metri
     lines = {site: source.points_by_site[site] for site in sites}
     if source.is_aligned:
         # The same positions are kept of each.
-        rounds = sorted({x for points in lines.values() for x, _ in points} | {x for x, *_ in source.band})
-        stride = math.ceil(len(rounds) / max_points) or 1
-        kept = set(rounds[::-1][::stride]) | ({source.best[0]} if source.best is not None else set())
-        drawn = {site: [(x, y) for x, y in points if x in kept] for site, points in lines.items()}
+        positions = {x for points in lines.values() for x, _ in points} | {x for x, *_ in source.band}
+        kept, stride = _thin_out(sorted(positions), max_points)
+        kept |= {source.best[0]} if source.best is not None else set()
+        by_site = dict.fromkeys(lines, kept)
     else:
-        stride = math.ceil(max(map(len, lines.values())) / max_points)
-        drawn = {site: list(points)[::-1][::stride][::-1] for site, points in lines.items()}
-        kept = set()
+        thinned = {site: _thin_out([x for x, _ in points], max_points) for site, points in lines.items()}
+        stride = max(stride for _, stride in thinned.values())
+        kept, by_site = set(), {site: kept for site, (kept, _) in thinned.items()}
+    drawn = {
+        site: points if stride == 1 else tuple((x, y) for x, y in points if x in by_site[site])
+        for site, points in lines.items()
+    }
     named = [site for site in drawn if site]
     optional = set(named if has_band else named[MAX_PLAIN_SITES:])
     labels = shorten_names(map(_name_line, drawn), _MAX_LABEL_CHARS)
-    built = [_build_line(site, labels, points, site in optional) for site, points in drawn.items()]
+    built = []
+    for site, points in drawn.items():
+        line_name = _name_line(site)
+        finite = memory.finite(source.name, site, points)
+        built.append(MetricLine(line_name, labels[line_name], finite, not site, site in optional))
     if has_band:
         mean = tuple((x, mean) for x, _, _, mean in source.band if x in kept)
         name = f"mean of {source.site_count} sites"
@@ -396,12 +483,23 @@ def _build_metric(source: _Source, max_points: int, has_optional: bool) -> Metri
     )
 
 
-def _build_line(
-    site: str, labels: Mapping[str, str], points: Iterable[tuple[int, float]], is_optional: bool
-) -> MetricLine:
-    name = _name_line(site)
-    finite = tuple((x, value) for x, value in points if math.isfinite(value))
-    return MetricLine(name, labels[name], finite, not site, is_optional)
+def _thin_out(positions: Sequence[int], max_count: int) -> tuple[set[int], int]:
+    """Return about so many of the positions of points, the last one among them, and one in how many that is.
+
+    The others stay those that they are as more points come, until the number doubles: so only the new ones are sent.
+    """
+    stride, count = 1, len(positions)
+    while count > stride * max_count:
+        stride *= 2
+    if stride == 1:
+        return set(positions), 1
+    spacing = (positions[-1] - positions[0]) // (count - 1)
+    if positions[0] + spacing * (count - 1) == positions[-1] and spacing:
+        # Counted from 0, as the first points may be forgotten.
+        kept = {x for x in positions if x // spacing % stride == 0}
+    else:
+        kept = set(positions[::stride])
+    return {*kept, positions[-1]}, stride
 
 
 def _name_line(site: str) -> str:

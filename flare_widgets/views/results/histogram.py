@@ -14,7 +14,7 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
 _MAX_BLOCKS = 20
 
 
-def draw_histogram(bins: Sequence[Bin], label: str) -> Markup:
+def draw_histogram(bins: Sequence[Bin], label: str, *, is_compact: bool = False) -> Markup:
     """Return a histogram as an inline SVG: a bar a bin, with the ends of its range below.
 
     Parameters
@@ -23,6 +23,8 @@ def draw_histogram(bins: Sequence[Bin], label: str) -> Markup:
         The bins, from low to high; widths may differ.
     label
         Its description for those who do not see it. Sanitized text.
+    is_compact
+        True for an outline in place of bars that say their numbers when pointed at: a tenth of the size.
     """
     low, high = bins[0].low, bins[-1].high
     picture = ET.Element(
@@ -36,7 +38,11 @@ def draw_histogram(bins: Sequence[Bin], label: str) -> Markup:
             "aria-label": label,
         },
     )
-    for left, width, height, words in place_bars(bins):
+    bars = place_bars(bins)
+    if is_compact:
+        ET.SubElement(picture, "path", {"d": _outline([bar[:3] for bar in bars])})
+        bars = []
+    for left, width, height, words in bars:
         attributes = {
             "x": left * _WIDTH,
             "y": _HEIGHT - height * _HEIGHT,
@@ -51,6 +57,16 @@ def draw_histogram(bins: Sequence[Bin], label: str) -> Markup:
         )
         text.text = f"{value:.6g}"
     return Markup(ET.tostring(picture, encoding="unicode"))  # noqa: S704 -- written by ElementTree, which escapes
+
+
+def _outline(bars: Sequence[tuple[float, float, float]]) -> str:
+    """Return the path around bars, with a gap between each two."""
+    steps = (
+        f"M{left * _WIDTH:.3g} {_HEIGHT:g}v{-height * _HEIGHT:.3g}h{max(0.5, width * _WIDTH - 0.5):.3g}V{_HEIGHT:g}"
+        for left, width, height in bars
+        if height
+    )
+    return "".join(steps) or "M0 0"
 
 
 def write_histogram(bins: Sequence[Bin]) -> str:

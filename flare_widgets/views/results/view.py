@@ -175,6 +175,14 @@ class LiveResultView(LiveView):
             self._actions.handle_message(message)
 
 
+def display_static(result: Result) -> None:
+    """Show the static form of a result in the current cell."""
+    from IPython.display import display
+
+    forms = {"text/plain": describe(result), "text/html": result_html(result)}
+    display(forms, raw=True)  # type: ignore[no-untyped-call]
+
+
 def result_html(result: Result, *, is_whole: bool = False) -> str:
     """Return a result as HTML for a saved notebook; a large one is shortened, unless all of it is wanted."""
     if is_whole:

@@ -127,7 +127,7 @@ class SiteStatistics:
         """The picture of each row, empty if it has none; no rows if no row has one."""
         drawn = itertools.count()
         found = [
-            draw_histogram(histogram.bins, f"{row.name}, {self.title}")
+            draw_histogram(histogram.bins, f"{row.name}, {self.title}", is_compact=True)
             if histogram is not None and next(drawn) < self.max_drawn
             else Markup()
             for row, histogram in zip(self.table.rows, self.histograms, strict=True)

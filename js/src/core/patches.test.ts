@@ -31,6 +31,8 @@ describe("a patch", () => {
     ["a shorter list", [1], { items: [[0, 2]] }],
     ["no such item", [], { items: [{ at: 0, patch: { set: 1 } }] }],
     ["no list", 3, { items: [[0, 1]] }],
+    ["no such place", ["a"], { keys: { "1": { set: 1 } } }],
+    ["a shorter text", "abc", { text: [2, 4, ""] }],
     ["nonsense", {}, { what: 1 }],
   ])("that does not fit is refused: %s", (_, before, patch) => {
     expect(() => applyPatch(before, patch)).toThrow();

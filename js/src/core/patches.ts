@@ -12,8 +12,9 @@ const REQUEST_INTERVAL_MS = 2000;
 export function applyPatch(before: unknown, patch: unknown): unknown {
   const change = asRecord(patch);
   if ("set" in change) return change["set"];
-  if ("keys" in change) return applyToMap(before, change);
+  if ("keys" in change) return Array.isArray(before) ? applyToPlaces(before, change) : applyToMap(before, change);
   if ("text" in change) return applyToText(before, change["text"]);
+  if ("more" in change) return [...asList(before), ...asList(change["more"])];
   if ("items" in change) return asList(change["items"]).flatMap((part) => itemsOf(asList(before), part));
   throw new Error("not a patch");
 }
@@ -27,10 +28,20 @@ function applyToMap(before: unknown, change: Readonly<Record<string, unknown>>):
   return Object.fromEntries(values);
 }
 
+function applyToPlaces(before: readonly unknown[], change: Readonly<Record<string, unknown>>): unknown[] {
+  const after = [...before];
+  for (const [place, patch] of Object.entries(asRecord(change["keys"]))) {
+    if (!(Number(place) < before.length)) throw new Error("the list is shorter");
+    after[Number(place)] = applyPatch(before[Number(place)], patch);
+  }
+  return after;
+}
+
 function applyToText(before: unknown, change: unknown): string {
-  const [count, tail] = asList(change);
-  if (typeof before !== "string" || typeof count !== "number") throw new Error("not a text");
-  return before.slice(0, count) + String(tail);
+  const [start, stop, words] = asList(change);
+  if (typeof before !== "string" || typeof start !== "number" || typeof stop !== "number" || stop > before.length)
+    throw new Error("not that text");
+  return before.slice(0, start) + String(words) + before.slice(stop);
 }
 
 function itemsOf(before: readonly unknown[], part: unknown): readonly unknown[] {
@@ -60,21 +71,23 @@ export function followPatches(model: Model): () => void {
   function receive(): void {
     const { seq, changes } = asRecord(model.get("patch"));
     const revision = asNumber(model.get("revision")) ?? 0;
-    if (typeof seq !== "number" || seq <= revision) return stopAsking();
-    const traits = seq === revision + 1 ? patchedTraits(asRecord(changes)) : undefined;
-    if (!traits) return requestWhole();
-    model.set("revision", seq);
-    for (const [name, value] of traits) model.set(name, value);
+    const isNext = seq === revision + 1;
+    if (typeof seq !== "number" || seq <= revision) stopAsking();
+    else if (!isNext || !take(seq, asRecord(changes))) requestWhole();
   }
 
-  /** Return the traits after a patch; undefined if they are not those that it was made for. */
-  function patchedTraits(changes: Readonly<Record<string, unknown>>): (readonly [string, unknown])[] | undefined {
+  /** Set the traits after a patch; return false if they are not those that it was made for. */
+  function take(seq: number, changes: Readonly<Record<string, unknown>>): boolean {
+    let traits: (readonly [string, unknown])[];
     try {
-      return Object.entries(changes).map(([name, patch]) => [name, applyPatch(model.get(name), patch)] as const);
+      traits = Object.entries(changes).map(([name, patch]) => [name, applyPatch(model.get(name), patch)] as const);
     } catch (error) {
       console.debug("flare-widgets: a patch does not fit", error);
-      return undefined;
+      return false;
     }
+    model.set("revision", seq);
+    for (const [name, value] of traits) model.set(name, value);
+    return true;
   }
 
   function requestWhole(): void {

@@ -100,6 +100,29 @@ describe("a running job", () => {
     expect(changes).not.toHaveBeenCalled();
   });
 
+  it("draws what a patch has changed, and nothing else", async () => {
+    const { model, find, seen } = open("rounds");
+    const changes = vi.fn();
+    const observer = new MutationObserver(changes);
+    const whole = { childList: true, subtree: true, characterData: true, attributes: true };
+    observer.observe(find(".flw-matrix"), whole);
+    model.receive({ patch: { seq: 1, changes: { view_model: { keys: { name: { set: "renamed" } } } } } });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(seen(".flw-name")).toBe("renamed");
+    expect(changes).not.toHaveBeenCalled();
+    const row = { items: [[0, 1], { add: ["w", null, ""] }] };
+    model.receive({
+      patch: { seq: 2, changes: { view_model: { keys: { matrix: { keys: { rows: { keys: { 0: row } } } } } } } },
+    });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(find(".flw-matrix tbody tr:first-child .flw-cell").title).toBe("working");
+    const touched = changes.mock.calls.flatMap(([records]) =>
+      (records as MutationRecord[]).map(({ target }) => target),
+    );
+    expect(touched.length).toBeGreaterThan(0);
+    expect(touched.every((node) => find(".flw-matrix tbody tr:first-child").contains(node))).toBe(true);
+  });
+
   it("labels old data as stale", () => {
     const { model, seen, find, now } = open("running");
     vi.advanceTimersByTime(6000);

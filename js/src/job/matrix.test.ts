@@ -107,3 +107,23 @@ describe("many rounds", () => {
     made.mockRestore();
   });
 });
+
+describe("the rows of a matrix", () => {
+  const read = (cells: string[], rest: Record<string, unknown> = {}) =>
+    readViewModel({
+      matrix: {
+        columns: [{ label: "3" }, { label: "4" }, { label: "5" }],
+        rows: cells.map((letters, n) => [`site-${n}`, letters, null, ""]),
+        ...rest,
+      },
+    }).matrix!.rows.map((row) => row.cells);
+
+  it("are blank after a site's last task, and idle in the last column", () => {
+    expect(read(["s", "ss", "ssw", " s "], { idle: "q" })).toEqual(["s q", "ssq", "ssw", " s "]);
+    expect(read(["s"])).toEqual(["s  "]);
+  });
+
+  it("may begin before the first column shown", () => {
+    expect(read(["fss", "fssws", "f"], { idle: "q", earlier: 2 })).toEqual(["s q", "sws", "  q"]);
+  });
+});

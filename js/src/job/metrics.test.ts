@@ -160,6 +160,18 @@ describe("metrics", () => {
     expect(drawn).not.toHaveBeenCalled();
   });
 
+  it("are redrawn one by one, where their values have changed", () => {
+    const same = metric("accuracy", [1, 2]);
+    const { part } = open(same, metric("loss", [2, 1]));
+    part.draw(readMetrics([same, metric("loss", [2, 1])]));
+    const drawn = vi.spyOn(Element.prototype, "setAttribute");
+    part.draw(readMetrics([same, metric("loss", [2, 1, 0])]));
+    const charts = [...part.element.querySelectorAll(".flw-metric")];
+    const touched = drawn.mock.contexts as Element[];
+    expect(touched.some((element) => charts[1]!.contains(element))).toBe(true);
+    expect(touched.some((element) => charts[0]!.contains(element))).toBe(false);
+  });
+
   it.each([
     ["markup", "<img src=x onerror=alert(1)>"],
     ["control and direction characters", "\u001b[31m\u202e\u0000"],

@@ -1,7 +1,7 @@
 /** A job's metrics by round and by step: the front-end half of flare_widgets/views/job/metrics.py. */
 import type { ChartBand } from "../core/chart";
 import { readScale, type Scale } from "../core/scale";
-import { asNumber, asPoint, asPoints, asRecords, asText } from "../core/validate";
+import { asNumber, asPoint, asPoints, asRecord, asText, readOnce } from "../core/validate";
 
 export interface MetricLine {
   readonly name: string;
@@ -36,18 +36,17 @@ export interface Metric {
 
 const MAX_SENTENCE_CHARS = 1000;
 
-/** Read the results of Python's `Metric.to_json()`. */
+/** Read the results of Python's `Metric.to_json()`; a metric that has not changed is the same object as before. */
 export function readMetrics(value: unknown): Metric[] {
-  return asRecords(value).map((raw) => ({
+  return Array.isArray(value) ? value.map(readMetric) : [];
+}
+
+const readMetric = readOnce((value): Metric => {
+  const raw = asRecord(value);
+  return {
     name: asText(raw["name"]),
     text: asText(raw["text"], MAX_SENTENCE_CHARS),
-    lines: asRecords(raw["lines"]).map(({ name, label, points, is_bold, is_optional }) => ({
-      name: asText(name),
-      label: asText(label) || asText(name),
-      points: asPoints(points),
-      isBold: is_bold === true,
-      isOptional: is_optional === true,
-    })),
+    lines: Array.isArray(raw["lines"]) ? raw["lines"].map(readLine) : [],
     band: readBand(raw["band"], raw["band_label"]),
     hiddenSites: asNumber(raw["hidden_sites"]) ?? 0,
     best: asPoint(raw["best"]),
@@ -58,8 +57,19 @@ export function readMetrics(value: unknown): Metric[] {
     hasChart: raw["has_chart"] === true,
     scale: readScale(raw["scale"]),
     logScale: readScale(raw["log_scale"]),
-  }));
-}
+  };
+});
+
+const readLine = readOnce((value): MetricLine => {
+  const { name, label, points, is_bold, is_optional } = asRecord(value);
+  return {
+    name: asText(name),
+    label: asText(label) || asText(name),
+    points: asPoints(points),
+    isBold: is_bold === true,
+    isOptional: is_optional === true,
+  };
+});
 
 function readBand(value: unknown, label: unknown): ChartBand | undefined {
   const points = (Array.isArray(value) ? value : []).flatMap((point) => {

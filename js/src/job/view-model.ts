@@ -195,6 +195,7 @@ function readMatrix(raw: Record<string, unknown>): Matrix {
   }));
   const waiting = readLiveText(raw["waiting"]);
   const idle = asText(raw["idle"], 1) || " ";
+  const earlier = Math.max(0, asNumber(raw["earlier"]) ?? 0);
   const legend = Object.entries(asRecord(raw["legend"])).map(([code, state]) => {
     const [glyph = "", label = ""] = asTexts(state);
     return [code, { glyph, label }] as const;
@@ -208,7 +209,7 @@ function readMatrix(raw: Record<string, unknown>): Matrix {
     })),
     rows: (Array.isArray(raw["rows"]) ? raw["rows"] : []).map((row) => {
       const { cells, activity, ...names } = readRow(row);
-      return { ...names, cells: fillCells(cells, columns.length, idle), activity: activity ?? waiting };
+      return { ...names, cells: fillCells(cells, earlier, columns.length, idle), activity: activity ?? waiting };
     }),
     summary: readLiveText(raw["summary"]),
     openCount: asNumber(raw["open_count"]) ?? 0,
@@ -231,9 +232,10 @@ const readRow = readOnce((row) => {
   };
 });
 
-/** Return the cells of a row in all columns: after a site's last task they are blank, and the last one is idle. */
-function fillCells(cells: string, count: number, idle: string): string {
-  return cells.length < count ? cells.padEnd(count - 1) + idle : cells.slice(0, count);
+/** Return the cells of a row in the columns shown: after a site's last task they are blank, and the last one is idle. */
+function fillCells(cells: string, earlier: number, count: number, idle: string): string {
+  const end = earlier + count;
+  return (cells.length < end ? cells.padEnd(end - 1) + idle : cells).slice(earlier, end);
 }
 
 function readFailure(raw: Record<string, unknown>): FailureCard {

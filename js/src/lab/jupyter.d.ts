@@ -91,6 +91,7 @@ declare module "@lumino/widgets" {
     readonly isVisible: boolean;
     readonly isAttached: boolean;
     readonly disposed: ISignal<Widget, undefined>;
+    readonly parent: Widget | null;
     id: string;
     addClass(name: string): void;
     dispose(): void;
@@ -100,6 +101,9 @@ declare module "@lumino/widgets" {
     protected onAfterAttach(message: Message): void;
     protected onActivateRequest(message: Message): void;
     protected onCloseRequest(message: Message): void;
+  }
+  export class TabPanel extends Widget {
+    currentWidget: Widget | null;
   }
   export class Menu extends Widget {
     constructor(options: { commands: CommandRegistry });

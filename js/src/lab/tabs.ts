@@ -1,7 +1,7 @@
 /** The tabs: one for each object, restored with the layout of the page. */
 import type { ILayoutRestorer, JupyterFrontEnd } from "@jupyterlab/application";
 import { InputDialog, WidgetTracker } from "@jupyterlab/apputils";
-import { Widget } from "@lumino/widgets";
+import { TabPanel, Widget } from "@lumino/widgets";
 import type { Target } from "../core/place";
 import { asRecord, asText } from "../core/validate";
 import { COMMANDS } from "./commands";
@@ -83,6 +83,9 @@ export function createTabs(app: JupyterFrontEnd, link: Link, restorer: ILayoutRe
     const tab = tracker.find((known) => tabKey(known.args) === key) ?? create(args, asText(target["beside"]));
     const status = asText(target["status"]);
     if (status) tab.content.choose("status", status);
+    // Notebook 7 shows the area, but not the tab.
+    const panel = tab.parent?.parent;
+    if (area === "down" && panel instanceof TabPanel) panel.currentWidget = tab;
     shell.activateById(tab.id);
     return tab;
   }

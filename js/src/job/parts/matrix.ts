@@ -29,6 +29,8 @@ interface Layout {
   readonly edges: ReadonlySet<number>;
   /** The number of columns that a narrow output hides, the first ones. */
   readonly oldCount: number;
+  /** The same for equal layouts. */
+  readonly key: string;
 }
 
 /** @param openSections the open state of each section, and that of the list of sites */
@@ -90,7 +92,8 @@ export function createMatrix(openSections: Map<string, boolean>): MatrixPart {
     drawHead({ columns, workflows, narrowCount });
     const matching = matchingRows(latest);
     const drawn = matching.slice(0, rowLimit);
-    const layout: Layout = { legend, edges, oldCount: columns.length - narrowCount };
+    const oldCount = columns.length - narrowCount;
+    const layout: Layout = { legend, edges, oldCount, key: JSON.stringify([legend, [...edges], oldCount]) };
     for (const gone of rows.splice(drawn.length)) gone.element.remove();
     drawn.forEach((row, index) => {
       let part = rows[index];
@@ -215,6 +218,7 @@ function createRow(): RowPart {
   let latest: MatrixRow | undefined;
   let cells: { readonly element: HTMLElement; code: string }[] = [];
   let gapKey = "";
+  let drawnLayout = "";
 
   function drawCells(codes: string, { legend, edges, oldCount }: Layout): void {
     const nextGapKey = [...edges].join();
@@ -245,10 +249,12 @@ function createRow(): RowPart {
   return {
     element: line,
     draw(row, layout) {
+      const isSame = latest?.cells === row.cells && drawnLayout === layout.key;
       latest = row;
+      drawnLayout = layout.key;
       setText(name, row.label);
       if (heading.title !== row.site) heading.title = row.site;
-      drawCells(row.cells, layout);
+      if (!isSame) drawCells(row.cells, layout);
     },
     drawTime(now) {
       const text = latest ? textAt(latest.activity, now) : "";

@@ -164,7 +164,7 @@ interface MetricPart {
 
 function createMetricPart(picks: LinePicks, isOnly: boolean): MetricPart {
   let chart: Chart | undefined;
-  let before = "";
+  let before: { readonly metric: Metric; readonly options: string } | undefined;
   const name = h("div", { class: "flw-metric-name" });
   const place = h("div", { class: "flw-metric-place" });
   place.style.setProperty("--flw-chart-height", `${isOnly ? HEIGHT_PX : SMALL_HEIGHT_PX}px`);
@@ -205,9 +205,9 @@ function createMetricPart(picks: LinePicks, isOnly: boolean): MetricPart {
     isOnly,
     draw(metric, wantsLogScale, smoothing) {
       const shown = metric.lines.map((line) => picks.isShown(line));
-      const key = JSON.stringify([metric, wantsLogScale, smoothing, shown]);
-      if (key === before) return;
-      before = key;
+      const options = JSON.stringify([wantsLogScale, smoothing, shown]);
+      if (metric === before?.metric && options === before.options) return;
+      before = { metric, options };
       setText(name, metric.name);
       setText(text, metric.text);
       setText(note, metric.note);

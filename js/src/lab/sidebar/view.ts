@@ -240,6 +240,7 @@ export function createSidebar({ run, now }: SidebarOptions): SidebarView {
   function tick(): void {
     if (!latest) return;
     const { link, lostAt, facts } = latest;
+    notice.classList.toggle("flw-lab-quiet", link === "connecting");
     setNotice(notice, noticeWords(link, lostAt, facts, now()));
     for (const since of element.querySelectorAll<HTMLElement>("[data-since]")) {
       setText(since, formatDuration(now() - Number(since.dataset["since"])));
