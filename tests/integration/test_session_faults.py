@@ -298,7 +298,7 @@ class Stranger:
         return frames.read_length(prefix) if len(prefix) == frames.PREFIX_SIZE else frames.PREFIX_SIZE
 
     def ask(self, topic: str, seconds: float = 3) -> Any:
-        """What a request of FLARE's network management is answered with; None if there is no answer."""
+        """Return code of the answer to a request of FLARE's network management; None if there is no answer."""
         request_id = str(uuid.uuid4())
         self.send(
             Frame(

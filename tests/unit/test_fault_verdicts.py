@@ -102,7 +102,8 @@ def test_report_counts_verdicts() -> None:
 
 @pytest.mark.parametrize("outcomes", [["done"], ["refused", "done"], ["refused", "refused"]])
 def test_client_hangs_only_if_server_answers(outcomes: list[str]) -> None:
-    answers, asked = iter(outcomes), []
+    answers = iter(outcomes)
+    asked: list[str] = []
     client = SimpleNamespace(
         begin=asked.append,
         wait=lambda _: {"outcome": next(answers), "value": {"state": "READY"}, "error": "no connection"},
@@ -154,7 +155,7 @@ def test_soak_compares_jobs_with_server() -> None:
     ],
 )
 def test_soak_notices_growth(seconds: int, grows: dict[str, float], words: list[str]) -> None:
-    usual = {"memory": 50.0, "free": 5.0, "blocks": 100_000, "threads": 7, "descriptors": 8}
+    usual: dict[str, Any] = {"memory": 50.0, "free": 5.0, "blocks": 100_000, "threads": 7, "descriptors": 8}
     samples = [
         Sample(second, **{name: value + second // 60 * grows.get(name, 0) for name, value in usual.items()})
         for second in range(0, seconds, 30)
