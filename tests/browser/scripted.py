@@ -85,6 +85,7 @@ class ScriptedSession:
         self.read_only = False
         server = {"project_name": "example", "address": "server:8002"}
         self.kit = SimpleNamespace(username=name, organization="nvidia", role=role, **server)
+        self.study = "default"
         self.asked: list[str] = []
         self.answers: dict[str, Any] = {
             "abort_job": "Abort signal has been sent.",
