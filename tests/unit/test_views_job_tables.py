@@ -97,6 +97,14 @@ def test_key_metric_has_the_first_table():
     assert [table.title.split()[0] for table in tables] == ["accuracy", "loss"]
 
 
+@pytest.mark.parametrize(
+    ("metric", "expected"), [("accuracy", [(0, 50), (100, None)]), ("loss", [(100, 50), (0, None)])]
+)
+def test_best_value_has_strongest_shade(metric, expected):
+    [table] = build_evaluation_tables(evaluate(metric, SRV={"a": 0.0, "b": 0.5}, a={"a": 1.0}))
+    assert [row.shades[:2] for row in table.rows] == expected
+
+
 def test_large_evaluation_is_counted():
     found = [
         Evaluation(f"site-{s:02}", f"model-{m}", f"m{n}", 0.5) for n in range(9) for m in range(60) for s in range(30)

@@ -32,8 +32,8 @@ _STATISTICS = ("count", "sum", "mean", "stddev", "var", "min", "max")
 class ValueRow:
     """A row: its name, its values in words (empty if unknown), and the columns in which it is the best.
 
-    `shades` has the place of each value between the least and the greatest of the table, in percent, for a heat map;
-    None if it has none.
+    `shades` has the place of each value between the least and the greatest of the table, in percent, for a heat map,
+    the other way round if lower is better; None if it has none.
     """
 
     name: str
@@ -186,17 +186,18 @@ def _build_evaluation_table(metric: str, models: Mapping[str, Mapping[str, float
         ("models", "sites"),
         direction,
         len(sites) + (len(sites) > 1),
-        shade=_make_shade([value for row in models.values() for value in row.values()]),
+        shade=_make_shade([value for row in models.values() for value in row.values()], direction),
     )
 
 
-def _make_shade(values: Sequence[float]) -> Callable[[float], int] | None:
-    """Return the function that gives the place of a value between the least and the greatest; None if all are equal."""
+def _make_shade(values: Sequence[float], direction: str) -> Callable[[float], int] | None:
+    """Return the function that gives the place of a value between both ends; None if all values are equal."""
     low, high = min(values), max(values)
-    span = high - low
-    if not 0 < span < float("inf"):
+    if not 0 < high - low < float("inf"):
         return None
-    return lambda value: round(100 * (value - low) / span)
+    # The best is the strongest.
+    start, end = (high, low) if direction == "min" else (low, high)
+    return lambda value: round(100 * (value - start) / (end - start))
 
 
 def _build_table(
