@@ -414,6 +414,11 @@ class Connection:
             log.error("a message from the server at %s could not be read: %s", self._kit.address, type(e).__name__)
             self._fail(ProtocolError(f"a message from {self._kit.address} could not be read ({type(e).__name__})"))
             await self._transport.close()
+        except asyncio.CancelledError:
+            # With the loop, unless this connection is being closed, which closes its transport.
+            if self.lost_error is None:
+                await self._transport.close()
+            raise
 
     def _handle_event(self, event: cells.Event) -> None:
         if isinstance(event, cells.Ready):

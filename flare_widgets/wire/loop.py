@@ -228,6 +228,7 @@ def _is_alive() -> bool:
 
 
 def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
+    global _loop
     asyncio.set_event_loop(loop)
     try:
         restarts = 0
@@ -240,6 +241,10 @@ def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
                 # Future.add_done_callback. The loop itself is intact.
                 log.error("a callback on the I/O thread raised %s: the thread goes on", type(e).__name__)
     finally:
+        # The next call must not wait for this loop to close its sockets.
+        with _lock:
+            if _loop is loop:
+                _loop = None
         _fail(_take_pending())
         with contextlib.suppress(BaseException):
             _close(loop)
