@@ -18,6 +18,7 @@ from shells import flare, ipython, said
 from trouble import Trouble, broken_federation, check_error, with_trouble
 
 from flare_widgets import cli
+from flare_widgets.api.transfer import upload
 from flare_widgets.cli.command import ExitCode
 from flare_widgets.errors import FlareError
 from flare_widgets.federation import FederationError, LocalFederation, startup
@@ -97,6 +98,8 @@ def shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Interacti
     monkeypatch.setenv("FLARE_WIDGETS_TIMEOUT", "0.3")
     monkeypatch.setattr(startup, "_StartAttempt", refuse_to_start)
     monkeypatch.setattr(job_display, "FIRST_UPDATE_TIMEOUT_S", 0.5)
+    # A submission needs no temporary folder, and this server never answers one.
+    monkeypatch.setattr(upload, "PART_TIMEOUTS_S", (0.5,))
     with ipython() as shell:
         yield shell
 

@@ -9,6 +9,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from flare_widgets.api import MonitorReturnCode
 from flare_widgets.errors import AuthorizationError, JobNotFound, NoConnection, SessionClosed
 from flare_widgets.monitoring import JobSnapshot, Monitor, Watch, WatchState, apply_updates
 from flare_widgets.monitoring import monitor as monitor_module
+from flare_widgets.monitoring.job import state
 from flare_widgets.monitoring.polling import pending as polling_module
 
 PATIENCE = 20.0
@@ -192,6 +194,7 @@ def test_many_rounds_do_not_leak_resources(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(folding, "MAX_ROUNDS", 100)
     monkeypatch.setattr(folding, "MAX_TASKS", 200)
     monkeypatch.setattr("flare_widgets.monitoring.logs.facts._MAX_CACHED_TASKS", 200)
+    monkeypatch.setattr(state, "_round_column", lru_cache(200)(state._round_column.__wrapped__))
     files, number = session.files["job"], 0
     files.rotate_at = 50_000
 
@@ -207,7 +210,7 @@ def test_many_rounds_do_not_leak_resources(monkeypatch: pytest.MonkeyPatch) -> N
         for old in [name for name in files.files if name.startswith("log.json.") and int(name[9:]) > 2]:
             del files.files[old]
 
-    def state() -> tuple[int, int, int]:
+    def measure() -> tuple[int, int, int]:
         gc.collect()
         return tracemalloc.get_traced_memory()[0], threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
 
@@ -215,10 +218,10 @@ def test_many_rounds_do_not_leak_resources(monkeypatch: pytest.MonkeyPatch) -> N
     try:
         simulation.run(100, work)  # by now all that is bounded is full
         session.sent.clear()
-        before = state()
+        before = measure()
         simulation.run(100, work)
         session.sent.clear()
-        after = state()
+        after = measure()
     finally:
         tracemalloc.stop()
     assert number > 500

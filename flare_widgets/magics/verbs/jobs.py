@@ -122,7 +122,8 @@ def monitor(state: MagicsState, job: str | None, wait: bool, text: bool) -> JobV
 def wait(state: MagicsState, jobs: list[str], all: bool, first: bool, timeout: float) -> JobSnapshot | SnapshotList:
     """Wait until jobs end, show one line of progress, and return their final snapshots: one, or a list.
 
-    Interrupting the cell stops only the waiting.
+    Interrupting the cell stops only the waiting. The snapshots are data; end.job is the job's handle, with methods such as
+    end.job.results() and end.job.clone().
 
     Examples:
         %flare wait
@@ -130,7 +131,6 @@ def wait(state: MagicsState, jobs: list[str], all: bool, first: bool, timeout: f
         %flare wait baseline tuned
         %flare wait --all
         end = %flare wait           end.status, end.duration, end.failure, end.to_frame()
-        end.job.results()           the result, as %flare results; end.job.logs(), end.job.clone()
     """
     managed = state.managed_session
     if all:
