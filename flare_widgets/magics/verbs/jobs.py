@@ -122,8 +122,8 @@ def monitor(state: MagicsState, job: str | None, wait: bool, text: bool) -> JobV
 def wait(state: MagicsState, jobs: list[str], all: bool, first: bool, timeout: float) -> JobSnapshot | SnapshotList:
     """Wait until jobs end, show one line of progress, and return their final snapshots: one, or a list.
 
-    Interrupting the cell stops only the waiting. The snapshots are data; end.job is the job's handle, with methods such as
-    end.job.results() and end.job.clone().
+    Interrupting the cell stops only the waiting. The snapshots are data; end.job is the job's handle, with methods
+    such as end.job.results() and end.job.clone().
 
     Examples:
         %flare wait
