@@ -23,10 +23,11 @@ _LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?!https?:|#)([^)#\s]+)(#[^)\s]+)?\)")
 _PAGES = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "README.md": "index.md"}
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
+def on_page_markdown(markdown: str, page: Any = None, **_: Any) -> str:
     """Put in what is made, take off what only the tests read, and draw drawings in the colours of the page."""
+    to_root = "../" * page.file.src_uri.count("/") if page is not None else ""
     markdown = _MADE.sub(lambda match: MADE[match[1]](), markdown)
-    markdown = _SCREENSHOT.sub(lambda match: _screenshot(match[1]), markdown)
+    markdown = _SCREENSHOT.sub(lambda match: _screenshot(match[1], to_root), markdown)
     markdown = _DRAWING.sub(lambda match: _drawing(match[2], match[1]), markdown)
     return _INFO.sub(r"\1", markdown)
 
@@ -118,10 +119,10 @@ def from_docs(text: str) -> str:
     return _LINK.sub(link, text)
 
 
-def _screenshot(name: str) -> str:
+def _screenshot(name: str, to_root: str = "") -> str:
     """The picture of a view, for light pages and for dark ones; nothing where there is none."""
     files = {"light": f"screenshots/{name}.png", "dark": f"screenshots/{name}-dark.png"}
-    there = {scheme: file for scheme, file in files.items() if (ROOT / "docs" / file).is_file()}
+    there = {scheme: to_root + file for scheme, file in files.items() if (ROOT / "docs" / file).is_file()}
     both = len(there) == len(files)
     words = f"The view: {name}"
     return "\n".join(f"![{words}]({file}{f'#only-{scheme}' if both else ''})" for scheme, file in there.items())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from blocks import DOCS
@@ -34,6 +34,8 @@ def test_existing_screenshot_is_embedded(tmp_path: Path, monkeypatch: pytest.Mon
     both = hooks.on_page_markdown(page)
     assert "(screenshots/job.png#only-light)" in both
     assert "(screenshots/job-dark.png#only-dark)" in both
+    deeper = SimpleNamespace(file=SimpleNamespace(src_uri="how-to/results.md"))
+    assert "(../screenshots/job.png#only-light)" in hooks.on_page_markdown(page, page=deeper)
 
 
 def test_links_of_root_lead_to_pages() -> None:
