@@ -8,6 +8,7 @@ another import.
 
 import json
 import sys
+import time
 from pathlib import Path
 
 from nvflare.fuel.flare_api.flare_api import Session, new_secure_session
@@ -24,6 +25,19 @@ def follow(session: Session, job_id: str, job_meta, *cb_args, **cb_kwargs) -> bo
     cb_kwargs["cb_run_counter"]["count"] += 1
     statuses.append(job_meta["status"])
     return True
+
+
+def delete(session: Session, job_id: str) -> None:
+    """Delete a job; again if the server fails (OSError) because it still writes into the folder of the aborted job."""
+    for _ in range(3):
+        try:
+            session.delete_job(job_id)
+            return
+        except Exception as error:
+            if type(error).__name__ != "InternalError":
+                raise
+            time.sleep(1)
+    session.delete_job(job_id)
 
 
 statuses: list[str] = []
@@ -63,8 +77,8 @@ show("aborted", type(sess.abort_job(clone)).__name__)  # in words: whether it ha
 show("aborted, ended", sess.wait_for_job(clone, 60, 0.2)["status"])
 show("aborted, ended before", sess.abort_job(job_id).replace(job_id, "ID"))
 
-sess.delete_job(job_id)
-sess.delete_job(clone)
+for ended in (job_id, clone):
+    delete(sess, ended)
 try:
     sess.get_job_meta(job_id)
 except Exception as error:

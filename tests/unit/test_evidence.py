@@ -152,6 +152,15 @@ def test_unstarted_job_costs_two_questions() -> None:
     assert session.lines == ["check_status server", f"grep server {JOB} log.txt"]
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_reason_of_failed_deployment_is_awaited(known: bool) -> None:
+    early = {"job_id": JOB, "status": "FINISHED:FAILED_TO_RUN", "start_time": ""}
+    whole = {**early, "job_deploy_detail": ["server: OK", "site-1: NVFLARE_ERROR: BYOC not permitted"]}
+    found, session = gathered(lambda line: whole if line.startswith("get_job_meta") else "", whole if known else early)
+    assert found.meta == whole
+    assert [line for line in session.lines if "get_job_meta" in line] == ([] if known else [f"get_job_meta {JOB}"])
+
+
 def test_long_lines_and_logs_are_cut() -> None:
     found, _ = gathered(lambda line: ("x" * 9000 + "\n") * 1000 if line.startswith("tail s1 ") else "")
     log = next(log for log in found.logs if log.of == "s1")

@@ -2,6 +2,7 @@
 
 The requests, in this order; those of one step are sent at the same time:
 
+0. The job's meta again, if it says that the job could not be deployed and not yet why.
 1. The server: connected sites and running jobs (`view`); the lines of its own log about the job and, for an aborted
    job, its audit log (`shell_commands`); the log of the job's process on the server, by ``tail`` while that process may
    be alive and by `get_job_log` after the end, when FLARE has moved it into the stored result.
@@ -58,6 +59,7 @@ MAX_SITES = 8
 STEP_TIMEOUT_S = 7.0
 """Timeout in seconds for the answers of one step."""
 
+_DEPLOY_DETAIL_DELAY_S = 0.5  # after which a server that has just stored that it could not deploy a job has stored why
 _JOB_TAIL_OPTION = "-n400"  # of a job's log: enough for the rounds before the end, and a long traceback
 _ERROR_TAIL_OPTION = "-n200"
 _JOB_ID = re.compile(r"[A-Za-z0-9-]{1,100}")  # it becomes part of file paths
@@ -115,6 +117,7 @@ class _Collector:
         self._blamed_sites: list[str] = []
 
     def collect(self) -> Evidence:
+        self._complete_meta()
         begun = bool(self._meta.get("start_time"))
         answers = self._send_all(self._server_commands(begun))
         system = answers.pop("system")
@@ -145,6 +148,16 @@ class _Collector:
             server_started=started,
             at=time.time(),
         )
+
+    def _complete_meta(self) -> None:
+        """Ask for the meta again if it has the status but not the reason, which FLARE stores a moment later."""
+        is_early = JobStatus.of(self._status) is JobStatus.FAILED_TO_RUN and "job_deploy_detail" not in self._meta
+        if not is_early or not self._job_id:
+            return
+        time.sleep(_DEPLOY_DETAIL_DELAY_S)
+        answer = self._send_all({"meta": commands.get_job_meta(self._job_id)})["meta"]
+        if isinstance(answer, dict) and "job_deploy_detail" in answer:
+            self._meta = answer
 
     def _server_commands(self, started: bool) -> dict[str, Command[Any]]:
         asked: dict[str, Command[Any]] = {"system": commands.get_system_info()}

@@ -16,7 +16,7 @@ from ...api.session import Session
 from ...errors import FlareError
 from ...formatting.text import sanitize
 from ..history import read_history, read_stored_config
-from ..job.updates import Diagnosed, GroupRefreshed, GroupUnavailable, LogOffset, Update
+from ..job.updates import Diagnosed, GroupRefreshed, GroupUnavailable, JobMeta, LogOffset, Update
 from ..logs.facts import ServerLogParser, read_in_time
 from ..logs.tail import LogTail
 from ..polling import polls
@@ -98,8 +98,12 @@ class FinalFetch:
 
     def _diagnose_failure(self) -> list[Update]:
         logs = None if self._result is None else self._result.other_logs
-        failure = diagnose(collect_evidence(self._session, self._meta, logs))
-        return [] if failure is None else [Diagnosed(failure, time.time())]
+        evidence = collect_evidence(self._session, self._meta, logs)
+        failure = diagnose(evidence)
+        found: list[Update] = [] if failure is None else [Diagnosed(failure, time.time())]
+        if evidence.meta != self._meta:
+            found.insert(0, JobMeta(evidence.meta, time.time(), self._clock.offset))
+        return found
 
     def _fetch_history(self) -> list[Update]:
         try:
