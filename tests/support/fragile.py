@@ -12,6 +12,7 @@ from typing import Any
 import kits
 import psutil
 import pytest
+from waiting import wait_until
 
 from flare_widgets.federation import LocalFederation
 
@@ -124,6 +125,8 @@ class Fragile:
         server = self.server()
         server.suspend()
         try:
+            # On a busy machine a thread may yet answer a command.
+            wait_until(lambda: _is_stopped(server))
             yield
         finally:
             server.resume()
@@ -136,3 +139,9 @@ class Fragile:
         kit = Path(shutil.copytree(self.kit, folder / "kit"))
         kits.edit_admin(kit, **admin)
         return kit
+
+
+def _is_stopped(process: psutil.Process) -> bool:
+    """Return True if all threads of a process are stopped."""
+    threads = Path(f"/proc/{process.pid}/task").glob("*/stat")
+    return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in threads)
