@@ -130,7 +130,7 @@ def make_transfer_callback(progress: ProgressLine, action: str) -> Callable[[int
         of = f" of {format_size(total)}" if total else ""
         elapsed = time.monotonic() - began
         took = f": {format_duration(elapsed)}" if elapsed >= 1 else ""
-        text = f"{action} {format_size(done)}{of}" if done or total else "preparing"  # the server is
+        text = f"{action} {format_size(done)}{of}" if done or total else "preparing"  # the server packs a result first
         progress.update(text + took)
 
     return tell

@@ -470,7 +470,7 @@ def test_session_survives_end_of_io_thread(kit: Path, server: FlareServer, monke
     for session in sessions:
         session.close()
         assert session.closed
-    wait_until(lambda: not server.sockets, 5)  # long before the server gives up those of the thread that ended
+    wait_until(lambda: not server.sockets, 15)  # long before the server gives up those of the thread that ended
 
 
 def end_io_thread(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -255,9 +255,9 @@ class TestSwitcher:
         switcher._ipython_display_()
         manager.open(kit, "two")
         wait_until(lambda: renewed and "▸ two" in renewed[-1]["text/plain"])
-        # Far sooner than the ten seconds that may pass until other news is in the file.
+        # Sooner than the ten seconds that may pass until other news is in the file.
         manager.close_all()
-        wait_until(lambda: renewed[-1]["text/plain"] == NONE, 3)
+        wait_until(lambda: renewed[-1]["text/plain"] == NONE, 8)
 
     def test_what_fails_is_told(self, manager, kit, monkeypatch):
         manager.open(kit, "one")
