@@ -12,7 +12,7 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Collection, Iterable
-from functools import singledispatchmethod
+from functools import singledispatch
 from typing import Any, TypeVar
 
 from ...api.job_status import has_ended
@@ -195,11 +195,15 @@ class _Reducer:
     def _replace(self, **changes: Any) -> None:
         self._snapshot = dataclasses.replace(self._snapshot, **changes)
 
-    @singledispatchmethod
-    def apply_one(self, update: Any) -> None:
+    def apply_one(self, update: Update) -> None:
+        # Not a singledispatchmethod: in Python 3.13.0 and 3.13.1 it keeps every object that it was called on.
+        _Reducer._apply.dispatch(type(update))(self, update)
+
+    @singledispatch
+    def _apply(self, update: Any) -> None:
         raise TypeError(f"{type(update).__name__} is not an update")
 
-    @apply_one.register
+    @_apply.register
     def _(self, update: JobMeta) -> None:
         before, meta = self._snapshot, update.meta
         status = job_meta.text_or_empty(meta.get("status"))
@@ -216,7 +220,7 @@ class _Reducer:
         for name, value in read_recorded_arguments(meta).items():
             self.apply_one(Argument(name, value))
 
-    @apply_one.register
+    @_apply.register
     def _(self, update: ListedStatus) -> None:
         self._apply_status(update.status, {}, update.received_at, 0.0)
 
@@ -235,75 +239,75 @@ class _Reducer:
             trouble_label="" if over else before.trouble_label,
         )
 
-    @apply_one.register
+    @_apply.register
     def _(self, update: Argument) -> None:
         _merge_into(self._arguments, update.name, update)
 
-    @apply_one.register
+    @_apply.register
     def _(self, update: Workflow) -> None:
         _merge_into(self._workflows, update.id, update)
 
-    @apply_one.register
+    @_apply.register
     def _(self, update: KeyMetric) -> None:
         known = self._snapshot.key_metric
         if known is None or (update.name, update.mode) > (known.name, known.mode):
             self._replace(key_metric=update)
 
-    @apply_one.register
+    @_apply.register
     def _(self, update: PackingStarted) -> None:
         self._replace(packing_since=earliest(self._snapshot.packing_since, update.at))
 
-    @apply_one.register
+    @_apply.register
     def _(self, update: Results) -> None:
         known = self._snapshot.results
         self._replace(results=update if known is None else known.merge(update))
 
-    @apply_one.register
+    @_apply.register
     def _(self, update: Round) -> None:
         _merge_into(self._rounds, (update.workflow, update.number), update)
         self._workflows.setdefault(update.workflow, Workflow(update.workflow))
 
-    @apply_one.register
+    @_apply.register
     def _(self, update: SiteTask) -> None:
         _merge_into(self._tasks, update.task_id, update)
         self._workflows.setdefault(update.workflow, Workflow(update.workflow))
 
-    @apply_one.register
+    @_apply.register
     def _(self, update: MetricValue) -> None:
         if math.isfinite(update.point.value):
             key = (update.name, update.site, update.workflow)
             _merge_into(self._points.setdefault(key, {}), update.point.round, update.point)
 
-    @apply_one.register
+    @_apply.register
     def _(self, update: ScalarValue) -> None:
         step, value = update.point.step, update.point.value
         if math.isfinite(value):
             points = self._scalars.setdefault((update.name, update.site), {})
             points[step] = max(value, points.get(step, value))
 
-    @apply_one.register
+    @_apply.register
     def _(self, _: LiveMetricsFound) -> None:
         self._replace(has_live_metrics=True)
 
-    @apply_one.register
+    @_apply.register
     def _(self, update: BestRound) -> None:
         if math.isfinite(update.value):
             self._bests.append(update)
 
-    @apply_one.register
+    @_apply.register
     def _(self, update: Event) -> None:
         _merge_into(self._events, _event_key(update), update)
 
-    @apply_one.register
+    @_apply.register
     def _(self, update: SiteActivity) -> None:
         _merge_into(self._activity, update.site, update)
 
-    @apply_one.register
+    @_apply.register
     def _(self, update: LogOffset) -> None:
         where = (update.target, update.file)
         self._logs[where] = max(update.offset, self._logs.get(where, 0))
 
-    @apply_one.register
+    @_apply.register
     def _(self, update: ProcessPresence) -> None:
         key = "running_seen_at" if update.running else "absent_seen_at"
         before = self._snapshot
@@ -315,15 +319,15 @@ class _Reducer:
             }
         )
 
-    @apply_one.register
+    @_apply.register
     def _(self, update: GroupRefreshed) -> None:
         _merge_into(self._freshness, update.group, Freshness(update.group, update.at))
 
-    @apply_one.register
+    @_apply.register
     def _(self, update: GroupUnavailable) -> None:
         _merge_into(self._freshness, update.group, Freshness(update.group, None, update.reason, update.at))
 
-    @apply_one.register
+    @_apply.register
     def _(self, update: ConnectionProblem) -> None:
         before = self._snapshot
         if update.at < (before.troubled_at or 0.0):
@@ -335,7 +339,7 @@ class _Reducer:
         trouble, label = ("", "") if answered else told
         self._replace(trouble=trouble, trouble_label=label, troubled_at=update.at)
 
-    @apply_one.register
+    @_apply.register
     def _(self, update: Diagnosed) -> None:
         known = self._snapshot.freshness_of("failure").merge(self._freshness.get("failure", Freshness("failure"))).at
         told, now_told = (repr(f) if f is not None else "" for f in (self._snapshot.failure, update.failure))
