@@ -53,7 +53,7 @@ def learn(number):
         workflows=(Workflow("", first_round=0, total_rounds=360),),
         rounds=(*old.rounds, Round(number - 1, now, now)),
         tasks=(*old.tasks, *(SiteTask(f"{s}-{number}", s, "train", number - 1, now, now, "OK") for s in SITES)),
-        metrics=tuple(Series(name, site, points) for name in ("loss", "accuracy") for site in ("", *SITES)),
+        round_metrics=tuple(Series(name, site, points) for name in ("loss", "accuracy") for site in ("", *SITES)),
     )
 
 def note():

@@ -345,7 +345,7 @@ class Job(SyncMixin, JobHandle["Job"]):
         Returns
         -------
         JobSnapshot
-            ``status``, ``duration``, ``rounds``, ``metrics``, ``failure``, ``records()``, ``to_frame()``, ...
+            ``status``, ``duration``, ``rounds``, ``metrics``, ``failure``, ``to_frame()``, ...
 
         Raises
         ------
@@ -357,7 +357,7 @@ class Job(SyncMixin, JobHandle["Job"]):
     @property
     def metrics(self) -> Any:
         """The metrics known so far, one flat record a value; of a job that has ended, those of its result."""
-        return self.snapshot().records()
+        return self.snapshot().metrics
 
     @trims_traceback
     def results(self, folder: str | None = None, *, progress: ProgressCallback | None = None) -> Any:

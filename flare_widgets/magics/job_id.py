@@ -62,14 +62,14 @@ class JobId(str):
     @property
     def metrics(self) -> list[MetricRecord]:
         """The metrics known so far, one flat record a value; of a job that has ended, those of its result."""
-        return self.snapshot().records()
+        return self.snapshot().metrics
 
-    def snapshot(self) -> JobSnapshot:
+    def snapshot(self) -> LinkedSnapshot:
         """Return all that is known of the job now."""
         watch = self._managed.monitor.watch(str(self))
         try:
             wait_for_results([watch])
-            return watch.snapshot
+            return LinkedSnapshot.of(watch.snapshot, self)
         finally:
             watch.stop()
 
@@ -117,9 +117,9 @@ class JobId(str):
 
 
 class LinkedSnapshot(JobSnapshot):
-    """The snapshot of a job that a verb returns: data, and the way to the job's methods: ``end.job.results()``.
+    """The snapshot of a job that a verb returns: data, and the job's methods: ``end.results()``.
 
-    Pickled it is only a snapshot.
+    Pickled it is only a snapshot. The methods of a changed copy raise InvalidArgumentError, as :attr:`job` does.
     """
 
     _job: JobId | None = None
@@ -148,6 +148,36 @@ class LinkedSnapshot(JobSnapshot):
                 "this snapshot is a copy, and only data", next_step="Call the method of session.job(snapshot.job_id)"
             )
         return self._job
+
+    def wait(self, timeout: float = 0.0) -> LinkedSnapshot:
+        """Wait until the job ends, and return its final snapshot; see :meth:`JobId.wait`."""
+        return self.job.wait(timeout)
+
+    def results(self) -> ResultView:
+        """Return the finished job's result; see ``%flare results``.
+
+        Raises
+        ------
+        JobNotDone
+            The job is running.
+        """
+        return self.job.results()
+
+    def report(self, path: str) -> Path:
+        """Write a report on the job as one HTML file; see :func:`.write_report`."""
+        return self.job.report(path)
+
+    def logs(self, target: str = "server") -> Any:
+        """Return the job's logs; see :meth:`.Job.logs`."""
+        return self.job.logs(target)
+
+    def abort(self) -> str:
+        """Abort the job, and return the server's message."""
+        return self.job.abort()
+
+    def clone(self) -> JobId:
+        """Submit the job's content again, and return the new job's id."""
+        return self.job.clone()
 
 
 def link(managed: ManagedSession, results_folder: str, value: T) -> T | LinkedSnapshot:

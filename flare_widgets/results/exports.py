@@ -125,7 +125,7 @@ def to_tensorboard(run: JobSnapshot | HasSnapshot, folder: str | Path) -> Path:
     target = absolute_path(folder) / make_folder_name(snapshot.job_id, snapshot.name)
     started = snapshot.started_at or 0.0
     by_site: dict[str, list[MetricRecord]] = {}
-    for record in snapshot.records():
+    for record in snapshot.metrics:
         by_site.setdefault(record.site or _ALL_SITES, []).append(record)
     taken: set[str] = set()
     with translate_os_errors(f"the events cannot be written to {target}"):
@@ -150,10 +150,10 @@ def _parameters_of(run: Any) -> Mapping[str, Any]:
 
 def _list_mlflow_metrics(snapshot: JobSnapshot) -> Iterator[tuple[str, float, float | None, int]]:
     """Return the key, the value, the time and the step of each value."""
-    for name, record in _name_metrics(snapshot.records()):
+    for name, record in _name_metrics(snapshot.metrics):
         key = f"{record.site}/{name}" if record.site else name  # METRIC/SITE is no path beside METRIC
         yield key, record.value, record.time, _step_of(record)
-    for found in snapshot.results.evaluations if snapshot.results is not None else ():
+    for found in snapshot.recorded.evaluations if snapshot.recorded is not None else ():
         yield f"evaluation/{found.model}/{found.metric}/{found.site}", found.value, None, 0
 
 

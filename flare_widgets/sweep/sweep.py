@@ -16,7 +16,7 @@ from ..formatting.table import MAX_ROWS, ShownAsTable, Table
 from ..formatting.text import SHORT_ID, sanitize
 from ..local_files import scratch_folder
 from ..monitoring import JobSnapshot, Monitor, Watch
-from ..monitoring.job.records import argument_columns
+from ..monitoring.job.records import MetricRecord, argument_columns
 from ..optional_packages import make_frame
 from ..script_arguments import describe_arguments, to_value
 from .variants import Grid, JobTemplate, SweptJob, combine, make_templates, to_texts, write_variant
@@ -68,7 +68,7 @@ class SweepJob:
 
     @property
     def job(self) -> Job:
-        """The handle on the job: ``job.logs()``, ``job.abort()``, ``job.report(path)``, ...
+        """The handle on the job: ``job.meta``, ``job.changes()``, ...
 
         Raises
         ------
@@ -85,6 +85,31 @@ class SweepJob:
     def results(self) -> Any:
         """Return the finished job's result; see :meth:`.Job.results`."""
         return self.job.results()
+
+    @property
+    def metrics(self) -> list[MetricRecord]:
+        """The metrics known so far, one flat record a value; empty until it is submitted."""
+        return [] if self.snapshot is None else self.snapshot.metrics
+
+    def wait(self, timeout: float = 0.0) -> dict[str, Any]:
+        """Wait until the job ends, and return its final meta; see :meth:`.Job.wait`."""
+        return self.job.wait(timeout)
+
+    def report(self, path: str) -> Any:
+        """Write a report on the job as one HTML file; see :meth:`.Job.report`."""
+        return self.job.report(path)
+
+    def logs(self, target: str = "server") -> dict[str, Any]:
+        """Return the job's logs; see :meth:`.Job.logs`."""
+        return self.job.logs(target)
+
+    def abort(self) -> str:
+        """Abort the job, and return the server's message."""
+        return self.job.abort()
+
+    def clone(self) -> Job:
+        """Submit the job's content again, and return a handle on the new job."""
+        return self.job.clone()
 
     @property
     def is_done(self) -> bool:

@@ -135,7 +135,7 @@ def trained(job: ListedJob, number: int, rounds: int = 10) -> dict[str, Any]:
         "workflows": (Workflow("", "FedAvg", first_round=0, total_rounds=rounds + number),),
         "rounds": tuple(Round(n, began + n, began + n + 1) for n in range(rounds)),
         "timeline": (StatusChange("SUBMITTED", began - 1, True), StatusChange("RUNNING", began, True)),
-        "metrics": (
+        "round_metrics": (
             Series("accuracy", "", tuple(Point(n, 0.5 + n * 0.04 - number * 0.05) for n in range(rounds))),
             Series("val_loss", "", tuple(Point(n, 2.0 / (n + 1) + number * 0.1) for n in range(rounds))),
         ),
@@ -159,7 +159,7 @@ def swept(count: int) -> Any:
                     "status": "RUNNING" if number == count - 1 else "FINISHED:COMPLETED",
                     "duration": None if number == count - 1 else 61.0 + number,
                     "arguments": (Argument("batch", batch), Argument("epochs", "2"), Argument("rate", rate)),
-                    "metrics": (
+                    "round_metrics": (
                         Series("accuracy", "", tuple(Point(n, 0.5 + n * gain) for n in range(10))),
                         Series("val_loss", "", tuple(Point(n, 20.0 / (n + 1) ** (1 + 10 * gain)) for n in range(10))),
                     ),

@@ -76,7 +76,7 @@ def make_result(folder: Path, *, extra: str = "") -> Path:
         for metric, value in (("train_loss", _loss), ("learning rate", lambda s, _: 0.01 * 0.99**s))
         for n, site in enumerate(SITES)
     ]
-    written = to_tensorboard(JobSnapshot(JOB_ID, results=Results(scalars=tuple(series))), folder / "events")
+    written = to_tensorboard(JobSnapshot(JOB_ID, recorded=Results(scalars=tuple(series))), folder / "events")
     written.rename(run / "tb_events")
     (folder / "events").rmdir()
     # A file that is only on the server.

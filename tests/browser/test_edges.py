@@ -329,7 +329,8 @@ def test_hostile_text_is_escaped_everywhere(bench, pictures):
         "sites = tuple(SiteDeployment(e, s, e) for e in evil for s in ('deployed', 'failed'))\n"
         "facts = dict(name=bad, submitter=long, study=marks, trouble=bad,\n"
         "  rounds=(Round(0, 1.0, 2.0),), workflows=(Workflow('', bad, first_round=0, total_rounds=3),),\n"
-        "  metrics=tuple(Series(e, site, (Point(0, 0.5), Point(1, 0.6))) for e in evil for site in ('', bad, long)))\n"
+        "  round_metrics=tuple(Series(e, site, (Point(0, 0.5), Point(1, 0.6))) for e in evil\n"
+        "    for site in ('', bad, long)))\n"
         "watch = ScriptedWatch(**{**facts, 'sites': sites})",
         "view = show_job(watch, session)",
         "from flare_widgets.views.jobs.view import JobsView\nfrom scripted_jobs import ScriptedMonitor\n"

@@ -17,7 +17,7 @@ watch = ScriptedWatch()
 
 def learn(**metrics):
     most = max(map(len, metrics.values()))
-    watch.say(metrics=tuple(Series(name, '', tuple(Point(n, value) for n, value in enumerate(values)))
+    watch.say(round_metrics=tuple(Series(name, '', tuple(Point(n, value) for n, value in enumerate(values)))
                             for name, values in metrics.items()),
               rounds=tuple(Round(n, watch.snapshot.facts_at + n) for n in range(most)),
               workflows=(Workflow("", first_round=0),))

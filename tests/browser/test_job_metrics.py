@@ -22,7 +22,7 @@ def metric(name, rounds, first=0.4, sites=('', 'hospital-a', 'hospital-b')):
             for i, site in enumerate(sites)]
 
 def learn(rounds, best=None, extra=()):
-    watch.say(metrics=(*metric('accuracy', rounds), *metric('loss', rounds, -0.1, ('', 'hospital-a')), *extra),
+    watch.say(round_metrics=(*metric('accuracy', rounds), *metric('loss', rounds, -0.1, ('', 'hospital-a')), *extra),
               rounds=tuple(Round(n, watch.snapshot.facts_at + n) for n in range(rounds)),
               workflows=(Workflow("", first_round=0, total_rounds=8),),
               key_metric=KeyMetric('accuracy'), best=None if best is None else BestRound(best, 0.4 + best / 20))

@@ -136,7 +136,7 @@ def test_ended_job_has_its_result(bench: NotebookPage, pictures: Path | None) ->
     expect(view).to_be_visible()
     section = view.get_by_role("button", name="Result (")
     expect(section).to_be_hidden()
-    bench.run_code("watch.say('RUNNING'); watch.say('FINISHED:COMPLETED', results=list_results())")
+    bench.run_code("watch.say('RUNNING'); watch.say('FINISHED:COMPLETED', recorded=list_results())")
     expect(section).to_have_text("▸Result (1 model, 3 files, 5.0 MB)")
     section.click()
     view.get_by_role("button", name="models/").click()

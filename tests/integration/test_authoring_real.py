@@ -171,7 +171,7 @@ def test_cell_for_numpy_runs_to_end(shell: InteractiveShell, federation: LocalFe
 
 
 def values_by_series(snapshot: JobSnapshot) -> dict[tuple[str, str], dict[int, float]]:
-    return {(s.name, s.site): {p.round: p.value for p in s.points} for s in snapshot.metrics}
+    return {(s.name, s.site): {p.round: p.value for p in s.points} for s in snapshot.round_metrics}
 
 
 def test_every_metric_of_cell_is_live(shell: InteractiveShell) -> None:
@@ -218,7 +218,7 @@ def test_sklearn_cell_completes_at_named_sites(shell: InteractiveShell) -> None:
     shell.user_ns["settings"] = {"alpha": 0.0005}
     end = cell(shell, "--name cancer --rounds 3 --sites site-2,site-1 --model settings --wait", SKLEARN)
     assert end.status == "FINISHED:COMPLETED", end.failure
-    accuracy = [point.value for series in end.metrics for point in series.points if series.name == "accuracy"]
+    accuracy = [point.value for series in end.round_metrics for point in series.points if series.name == "accuracy"]
     assert max(accuracy) > 0.9
 
 
@@ -226,7 +226,7 @@ def test_sklearn_cell_completes_at_named_sites(shell: InteractiveShell) -> None:
 def test_cell_for_pytorch_runs_to_end(shell: InteractiveShell) -> None:
     end = cell(shell, "--name line --rounds 2 --model Line --wait", PYTORCH)
     assert end.status == "FINISHED:COMPLETED", end.failure
-    (loss,) = (series for series in end.metrics if series.name == "loss" and not series.site)
+    (loss,) = (series for series in end.round_metrics if series.name == "loss" and not series.site)
     assert loss.points[-1].value < 0.01
 
 

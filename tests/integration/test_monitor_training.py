@@ -129,7 +129,7 @@ def test_snapshot_of_end_is_flares_record(trained: Trained) -> None:
         ROUNDS,
         ROUNDS,
     )
-    assert {(s.name, s.site): {p.round: p.value for p in s.points} for s in end.metrics} == recorded(trained)
+    assert {(s.name, s.site): {p.round: p.value for p in s.points} for s in end.round_metrics} == recorded(trained)
     summary = json.loads((trained.result / "metrics" / "metrics_summary.json").read_text())
     assert end.key_metric is not None
     assert end.best is not None
@@ -157,12 +157,12 @@ def test_rounds_and_metrics_were_seen_live(trained: Trained) -> None:
         "submitted",
     }
     # Before the job ended, the selector's metric of both sites was there, with the name that it has in the job.
-    last = running[-1].metrics
+    last = running[-1].round_metrics
     assert {(s.name, s.site) for s in last} == {("accuracy", ""), ("accuracy", "site-1"), ("accuracy", "site-2")}
     truth = recorded(trained)
     for series in (s for s in last if s.site):
         assert {p.round: p.value for p in series.points}.items() <= truth[series.name, series.site].items()
-    assert running[-1].logs[0].offset > 10_000
+    assert running[-1].log_positions[0].offset > 10_000
     # What was known never became less.
     counts = [(len(s.timeline), len(s.rounds), len(s.tasks)) for s in trained.lived]
     assert counts == sorted(counts)

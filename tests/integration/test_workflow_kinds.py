@@ -238,7 +238,7 @@ def test_matrix_is_full_at_the_end(name: str, run: Run) -> None:
 def test_late_watch_knows_what_the_live_one_knows(run: Run) -> None:
     late, live = run.late, run.final
     assert progress_text(late) == progress_text(live)
-    assert (late.metrics, late.key_metric, late.best) == (live.metrics, live.key_metric, live.best)
+    assert (late.round_metrics, late.key_metric, late.best) == (live.round_metrics, live.key_metric, live.best)
     assert [(t.site, t.name, t.round, t.label) for t in late.tasks] == [
         (t.site, t.name, t.round, t.label) for t in live.tasks
     ]

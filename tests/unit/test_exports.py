@@ -31,11 +31,11 @@ SNAPSHOT = JobSnapshot(
     duration=50.0,
     timeline=(StatusChange("RUNNING", 100.0, True), StatusChange("FINISHED:COMPLETED", 150.0, True)),
     rounds=(Round(0, 110.0), Round(1, 120.0)),
-    metrics=(
+    round_metrics=(
         Series("accuracy", "", (Point(0, 0.5), Point(1, 0.75))),
         Series("accuracy", "site-1", (Point(0, 0.25),)),
     ),
-    results=Results(
+    recorded=Results(
         scalars=(StepSeries("loss", "site-1", (StepPoint(0, 1.5), StepPoint(1000, 0.25))),),
         evaluations=(Evaluation("site-1", "SRV_best", "accuracy", 0.5),),
         files=(ResultFile("workspace/models/best.npy", 1000, "model"), ResultFile("workspace/log.txt", 3, "log")),
@@ -80,7 +80,7 @@ def test_records_have_the_checksums_of_the_format(tmp_path: Path) -> None:
 def test_hostile_names_stay_in_the_folder(tmp_path: Path) -> None:
     names = ("../../x", "..", "/etc", "a/b", "a\\b", HOSTILE, "模型", "模型2", "CON")
     metrics = tuple(Series(HOSTILE, name, (Point(0, 1e300),)) for name in names)
-    folder = to_tensorboard(replace(SNAPSHOT, name="../evil", metrics=metrics, results=None), tmp_path)
+    folder = to_tensorboard(replace(SNAPSHOT, name="../evil", round_metrics=metrics, recorded=None), tmp_path)
     assert folder.parent == tmp_path
     assert len(list(folder.iterdir())) == len(names)
     assert all(len(path.relative_to(folder).parts) == 2 for path in folder.rglob("events*"))
@@ -161,7 +161,7 @@ def test_mlflow_run_of_running_job_stays_open(mlflow: FakeMlflow) -> None:
 
 def test_many_metrics_go_in_batches(mlflow: FakeMlflow) -> None:
     series = StepSeries("loss", "site-1", tuple(StepPoint(step, 1.0) for step in range(2500)))
-    to_mlflow(replace(SNAPSHOT, metrics=(), results=Results(scalars=(series,))))
+    to_mlflow(replace(SNAPSHOT, round_metrics=(), recorded=Results(scalars=(series,))))
     assert [len(call["metrics"]) for kind, call in mlflow.calls if kind == "batch"] == [1000, 1000, 500]
 
 
@@ -192,8 +192,8 @@ def test_report_is_one_page_without_scripts(tmp_path: Path, count: int) -> None:
     hostile = replace(
         SNAPSHOT,
         name=HOSTILE,
-        metrics=(Series(HOSTILE, HOSTILE, (Point(0, 0.5), Point(1, 0.6))),),
-        results=Results(files=(ResultFile(f"workspace/{HOSTILE}.npy", 5, "model"),)),
+        round_metrics=(Series(HOSTILE, HOSTILE, (Point(0, 0.5), Point(1, 0.6))),),
+        recorded=Results(files=(ResultFile(f"workspace/{HOSTILE}.npy", 5, "model"),)),
     )
     jobs = [replace(hostile, job_id=f"{n}6b8d043-5f0e") for n in range(count)]
     path = write_report(tmp_path / "new" / "report.html", jobs)
@@ -219,7 +219,9 @@ def test_comparison_in_report_is_not_shortened() -> None:
     metrics = tuple(
         Series(name, "", tuple(Point(n, n / 200) for n in range(200))) for name in ("accuracy", "loss", "f1", "auc")
     )
-    jobs = [replace(SNAPSHOT, job_id=f"{n:08x}", name=f"job-{n}", metrics=metrics, results=None) for n in range(80)]
+    jobs = [
+        replace(SNAPSHOT, job_id=f"{n:08x}", name=f"job-{n}", round_metrics=metrics, recorded=None) for n in range(80)
+    ]
     (comparison,) = html_of_comparison(report_html(jobs, 200.0))
     assert [f"job-{n}<" in comparison for n in range(80)] == [True] * 80
     assert all(f"{name} by round" in comparison for name in ("accuracy", "loss", "f1", "auc"))

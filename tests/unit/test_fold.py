@@ -176,7 +176,7 @@ def test_memory_is_bounded() -> None:
     assert len(many.events) == MAX_EVENTS
     assert many.events[-1].at == T + MAX_EVENTS * 2 - 1
     assert (len(many.rounds), many.rounds[0].number) == (MAX_ROUNDS, 10)
-    assert len(many.metrics) == MAX_SERIES
+    assert len(many.round_metrics) == MAX_SERIES
 
 
 def test_stale_answer_does_not_revive_job() -> None:

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from servers import FlareServer, ok
 
 from flare_widgets.api import Session
-from flare_widgets.errors import InvalidArgumentError
+from flare_widgets.errors import InvalidArgumentError, SessionClosed
 from flare_widgets.magics.job_id import JobId, LinkedSnapshot, link
 from flare_widgets.monitoring import JobSnapshot, Monitor
 
@@ -65,6 +66,32 @@ def test_snapshot_leads_to_its_job(job: JobId, server: FlareServer) -> None:
     assert pickled.to_json() == end.to_json()
     with pytest.raises(InvalidArgumentError, match="a copy"):
         dataclasses.replace(end, name="other").job  # noqa: B018
+
+
+METHODS: list[tuple[str, tuple[Any, ...]]] = [
+    ("results", ()), ("logs", ("site-1",)), ("wait", (7.0,)), ("abort", ()), ("clone", ()), ("report", ("r.html",))
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "args"), METHODS)
+def test_snapshot_has_methods_of_its_job(
+    job: JobId, monkeypatch: pytest.MonkeyPatch, name: str, args: tuple[Any, ...]
+) -> None:
+    end = job.snapshot()
+    method = Mock()
+    monkeypatch.setattr(JobId, name, method)
+    assert getattr(end, name)(*args) is method.return_value
+    method.assert_called_once_with(*args)
+    with pytest.raises(InvalidArgumentError, match="a copy"):
+        getattr(dataclasses.replace(end, name="other"), name)(*args)
+
+
+def test_snapshot_tells_that_its_session_is_closed(job: JobId, session: Session) -> None:
+    end = job.snapshot()
+    session.close()
+    for name in ("logs", "abort", "clone", "results"):
+        with pytest.raises(SessionClosed):
+            getattr(end, name)()
 
 
 def test_only_snapshots_are_linked(job: JobId) -> None:

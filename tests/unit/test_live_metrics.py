@@ -222,12 +222,14 @@ def test_live_selector_and_record_agree_on_one_series(server: Server) -> None:
     messages = [*lines, "validation metric -0.5 from client site-1", *server.lines]
     live = ServerLogParser().feed("".join(json.dumps({**record, "message": text}) + "\n" for text in messages))
     before = apply_updates(JobSnapshot("job"), [KeyMetric("loss", "min"), *live])
-    found = {(series.name, series.site, series.workflow): [p.value for p in series.points] for series in before.metrics}
+    found = {
+        (series.name, series.site, series.workflow): [p.value for p in series.points] for series in before.round_metrics
+    }
     assert found == {("loss", "site-1", "controller"): [0.5], ("f1", "site-1", "controller"): [0.25]}
     metrics = [{"name": "loss", "value": 0.5}, {"name": "f1", "value": 0.25}]
     text = json.dumps({"round": 1, "sites": [{"name": "site-1", "metrics": metrics}]})
     after = apply_updates(before, read_round_metrics(text, ["controller"]))
-    assert {(s.name, s.site, s.workflow): [p.value for p in s.points] for s in after.metrics} == found
+    assert {(s.name, s.site, s.workflow): [p.value for p in s.points] for s in after.round_metrics} == found
 
 
 def test_metric_called_like_another_line_is_only_metric() -> None:

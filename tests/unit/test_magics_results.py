@@ -30,7 +30,7 @@ def snapshot_of(job_id: str) -> JobSnapshot:
     value = 0.5 if job_id == FIRST else 0.75
     series = Series("accuracy", "", (Point(0, value),))
     name = "baseline" if job_id == FIRST else "tuned"
-    return JobSnapshot(job_id, name=name, status="FINISHED:COMPLETED", metrics=(series,))
+    return JobSnapshot(job_id, name=name, status="FINISHED:COMPLETED", round_metrics=(series,))
 
 
 class FakeWatch(Fake):

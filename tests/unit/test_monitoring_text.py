@@ -66,7 +66,7 @@ def running(**known: Any) -> JobSnapshot:
             task("hospital-a", 5, 120),
             task("hospital-b", 5, 120, 130, "OK"),
         ),
-        metrics=(Series("accuracy", "", (Point(3, 0.59), Point(4, 0.607))),),
+        round_metrics=(Series("accuracy", "", (Point(3, 0.59), Point(4, 0.607))),),
         key_metric=KeyMetric("accuracy"),
         best=BestRound(4, 0.607),
     )
@@ -130,14 +130,17 @@ def many(count: int, **words: str) -> JobSnapshot:
         (running(best=BestRound(2, 0.7)), f"{HEAD}  {ROUND}  {METRIC} (best 0.700 in round 3)  {TIMES}  {DOING}"),
         # The server's log has the mean of a round only where it is the best so far.
         (
-            running(metrics=(Series("accuracy", "", (Point(1, 0.5),)),), best=BestRound(1, 0.5)),
+            running(round_metrics=(Series("accuracy", "", (Point(1, 0.5),)),), best=BestRound(1, 0.5)),
             f"{HEAD}  {ROUND}  accuracy 0.500 in round 2  {TIMES}  {DOING}",
         ),
         # Only sites' values: none of them is the job's.
-        (running(metrics=(Series("loss", "hospital-a", (Point(4, 1.0),)),)), f"{HEAD}  {ROUND}  {TIMES}  {DOING}"),
+        (
+            running(round_metrics=(Series("loss", "hospital-a", (Point(4, 1.0),)),)),
+            f"{HEAD}  {ROUND}  {TIMES}  {DOING}",
+        ),
         # No key metric: the first one there is.
         (
-            running(key_metric=None, best=None, metrics=(Series("loss", "", (Point(5, 12345.6),)),)),
+            running(key_metric=None, best=None, round_metrics=(Series("loss", "", (Point(5, 12345.6),)),)),
             f"{HEAD}  {ROUND}  loss 12346  {TIMES}  {DOING}",
         ),
         (
@@ -149,15 +152,20 @@ def many(count: int, **words: str) -> JobSnapshot:
             running(
                 rounds=(),
                 tasks=(),
-                metrics=(),
+                round_metrics=(),
                 activity=(SiteActivity("hospital-a", ("train",), T + 130), SiteActivity("hospital-b", (), T + 130)),
                 freshness=(Freshness("rounds", None, "not permitted: lead may not", T + 100),),
             ),
             f"{HEAD}  2 min 14 s  hospital-a train, hospital-b waiting  rounds not known (not permitted: lead may not)",
         ),
-        (running(rounds=(), tasks=(), metrics=()), f"{HEAD}  2 min 14 s  hospital-a deployed, hospital-b deployed"),
         (
-            running(rounds=(), metrics=(), tasks=(task("hospital-a", None, 3), task("hospital-b", None, 3, 9, "OK"))),
+            running(rounds=(), tasks=(), round_metrics=()),
+            f"{HEAD}  2 min 14 s  hospital-a deployed, hospital-b deployed",
+        ),
+        (
+            running(
+                rounds=(), round_metrics=(), tasks=(task("hospital-a", None, 3), task("hospital-b", None, 3, 9, "OK"))
+            ),
             f"{HEAD}  train  2 min 14 s  hospital-a late (2 min 11 s), hospital-b waiting for hospital-a",
         ),
         # many sites
@@ -204,7 +212,7 @@ def many(count: int, **words: str) -> JobSnapshot:
             "other metrics not known (none kept)",
         ),
         (
-            ended(metrics=(), freshness=(Freshness("metrics", None, "none kept", T),)),
+            ended(round_metrics=(), freshness=(Freshness("metrics", None, "none kept", T),)),
             f"hello-numpy 76b8d043  FINISHED:COMPLETED  {ROUNDS}  3 min 30 s  metrics not known (none kept)",
         ),
         (
@@ -237,7 +245,7 @@ def test_unknown_waiting_time_is_omitted() -> None:
 
 def test_summary_of_job_that_completed() -> None:
     snapshot = ended(
-        metrics=(
+        round_metrics=(
             Series("accuracy", "", (Point(8, 0.6), Point(9, 0.612))),
             Series("accuracy", "hospital-a", (Point(9, 0.601),)),
             Series("accuracy", "hospital-b", (Point(9, 0.623),)),
@@ -260,7 +268,7 @@ def test_summary_of_job_that_completed() -> None:
 
 def test_summary_gives_rounds_when_they_differ() -> None:
     snapshot = ended(
-        metrics=(Series("loss", "", (Point(3, 0.5),)), Series("loss", "東京", (Point(5, 0.25),))),
+        round_metrics=(Series("loss", "", (Point(3, 0.5),)), Series("loss", "東京", (Point(5, 0.25),))),
         key_metric=None,
         best=None,
         freshness=(Freshness("metrics", None, "the job does not record metrics", T),),
@@ -281,7 +289,7 @@ def test_summary_of_job_that_failed() -> None:
         "FINISHED:EXECUTION_EXCEPTION",
         rounds=running().rounds[:1],
         workflows=(),
-        metrics=(),
+        round_metrics=(),
         best=None,
         sites=(SiteDeployment("hospital-b", "failed", "No space left on device"),),
         failure=failure("hospital-a failed in round 1: ValueError: x", "mend client.py and submit again."),
@@ -303,7 +311,7 @@ def test_summary_of_unfinished_job() -> None:
         "hello-numpy 76b8d043  SUBMITTED",
         "waiting for 1 min: no sites",
     ]
-    cut_off = running(trouble="no connection", metrics=(), best=None)
+    cut_off = running(trouble="no connection", round_metrics=(), best=None)
     assert summarize(cut_off, T + 170).splitlines() == [
         "hello-numpy 76b8d043  RUNNING for 2 min 14 s",
         "round 6 of 10",
@@ -315,7 +323,7 @@ def test_summary_of_unfinished_job() -> None:
 
 def test_large_table_is_counted() -> None:
     metrics = tuple(Series(f"m{i}", f"site-{n:02}", (Point(1, 0.5),)) for n in range(30) for i in range(8))
-    lines = summarize(ended(metrics=metrics), T).splitlines()
+    lines = summarize(ended(round_metrics=metrics), T).splitlines()
     assert lines[-1] == "... and 10 more sites and 2 more metrics"
     assert sum(line.startswith("site-") for line in lines) == MAX_SITES
 
@@ -337,7 +345,7 @@ def test_hostile_input_is_safe_in_terminal(hostile: str, status: str | None) -> 
         scheduling=Scheduling(2, T, hostile),
         rounds=(Round(0, T),),
         tasks=(SiteTask(hostile, hostile, hostile, 0, T, T + 1, hostile),),
-        metrics=(Series(hostile, "", (Point(0, 1.0),)), Series(hostile, hostile, (Point(0, 1.0),))),
+        round_metrics=(Series(hostile, "", (Point(0, 1.0),)), Series(hostile, hostile, (Point(0, 1.0),))),
         key_metric=KeyMetric(hostile),
         best=BestRound(0, 1.0),
         activity=(SiteActivity(hostile, (hostile,), T, T - 100),),
@@ -393,7 +401,7 @@ def measured(*names: str, first: int = 1, rank: int = 0, **known: Any) -> JobSna
         Series(name, site, tuple(Point(n, 0.5, rank) for n in range(first, 5))) for name in names for site in ("", "a")
     )
     workflow = Workflow("", "FedAvg", first_round=0, total_rounds=10)
-    return running(**{"metrics": series, "workflows": (workflow,), **known})
+    return running(**{"round_metrics": series, "workflows": (workflow,), **known})
 
 
 @pytest.mark.parametrize(
@@ -466,6 +474,8 @@ def test_first_round_comes_with_result_of_selector_only() -> None:
     assert metrics_without_first_round(measured("accuracy", rank=RANK_RECORD)) == set()
     aggregate = Series("accuracy", "", (Point(3, 0.5),))
     late = measured("accuracy")
-    assert metrics_without_first_round(replace(late, metrics=(aggregate, *late.metrics[1:]))) == {("accuracy", "")}
+    assert metrics_without_first_round(replace(late, round_metrics=(aggregate, *late.round_metrics[1:]))) == {
+        ("accuracy", "")
+    }
     done = replace(late, status="FINISHED:COMPLETED")
     assert metrics_without_first_round(done) == set()

@@ -97,7 +97,7 @@ def test_models_are_described_and_loaded(result: Result) -> None:
 
 
 def test_metrics_are_those_of_the_snapshot(result: Result) -> None:
-    points = [(s.name, s.site, p.value) for s in result.snapshot.metrics for p in s.points]
+    points = [(s.name, s.site, p.value) for s in result.snapshot.round_metrics for p in s.points]
     assert [(r.metric, r.site, r.value) for r in result.metrics] == points
     assert points
     assert {r.round for r in result.metrics} <= set(range(1, result.snapshot.rounds_begun + 1))
@@ -106,8 +106,8 @@ def test_metrics_are_those_of_the_snapshot(result: Result) -> None:
 def test_records_make_a_frame(result: Result) -> None:
     frame = pd.DataFrame(result.scalars)
     assert list(frame.columns) == ["workflow", "round", "site", "metric", "value", "step", "time", "arguments"]
-    assert result.snapshot.results is not None
-    assert len(frame) == sum(len(s.points) for s in result.snapshot.results.scalars)
+    assert result.snapshot.recorded is not None
+    assert len(frame) == sum(len(s.points) for s in result.snapshot.recorded.scalars)
     assert len(frame) > 0
     assert len(result.to_frame()) == len(result.metrics) + len(result.scalars)
     evaluation = pd.DataFrame(result.cross_site)

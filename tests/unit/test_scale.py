@@ -60,7 +60,7 @@ def test_news_is_put_in_its_place(job: JobSnapshot, monkeypatch: pytest.MonkeyPa
     assert len(after.tasks) == len(job.tasks) + 1
     assert len(placed) < 20
     assert len(merged) < 10
-    changed = [new for old, new in zip(job.metrics, after.metrics, strict=True) if new is not old]
+    changed = [new for old, new in zip(job.round_metrics, after.round_metrics, strict=True) if new is not old]
     assert [len(series.points) for series in changed] == [ROUNDS + 1]
 
 

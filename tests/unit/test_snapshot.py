@@ -11,9 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flare_widgets.errors import InvalidArgumentError
 from flare_widgets.formatting.text import sanitize
 from flare_widgets.monitoring.job.format import describe, job_label
-from flare_widgets.monitoring.job.model import Argument, Point, SiteDeployment, StatusChange
+from flare_widgets.monitoring.job.model import (
+    Argument,
+    LogPosition,
+    Point,
+    Results,
+    Series,
+    SiteDeployment,
+    StatusChange,
+)
 from flare_widgets.monitoring.job.records import MetricRecord
 from flare_widgets.monitoring.job.reducer import apply_meta, apply_updates
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
@@ -227,6 +236,21 @@ def test_json_form_is_read_back() -> None:
         assert JobSnapshot.from_json({**data, "a field of a later version": 1}) == snapshot
 
 
+def test_json_form_keeps_its_names() -> None:
+    series = Series("loss", "", (Point(0, 2.0),))
+    snapshot = JobSnapshot(
+        JOB, round_metrics=(series,), recorded=Results(), log_positions=(LogPosition("server", "log.txt", 7),)
+    )
+    data = snapshot.to_json()
+    assert data["metrics"][0]["name"] == "loss"
+    assert data["results"]["scalars"] == ()
+    assert data["logs"] == ({"target": "server", "file": "log.txt", "offset": 7},)
+    assert not data.keys() & {"round_metrics", "recorded", "log_positions"}
+    with pytest.raises(InvalidArgumentError, match="a snapshot whose 'metrics' is str"):
+        JobSnapshot.from_json({**data, "metrics": "none"})
+    assert JobSnapshot.from_json(data) == snapshot
+
+
 def test_snapshot_without_arguments_still_loads() -> None:
     data = folded(FINISHED).to_json()
     del data["arguments"]
@@ -282,7 +306,7 @@ def test_records_have_the_arguments() -> None:
     snapshot = apply_updates(
         folded(RUNNING), [Argument("rate", "0.1"), Argument("value", "x"), MetricValue("loss", "", Point(0, 2.0))]
     )
-    (record,) = snapshot.records()
+    (record,) = snapshot.metrics
     assert (record.value, record.arguments) == (2.0, "rate=0.1 value=x")
     frame = snapshot.to_frame()
     assert list(frame.columns)[:7] == list(MetricRecord._fields)[:7]

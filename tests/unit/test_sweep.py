@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pandas
 import pytest
@@ -16,6 +17,7 @@ from waiting import wait_until
 
 from flare_widgets.errors import InvalidArgumentError, InvalidJobDefinition, JobTimeout
 from flare_widgets.monitoring import JobSnapshot, Monitor
+from flare_widgets.monitoring.job.model import Point, Series
 from flare_widgets.script_arguments import describe_arguments, read_recorded_arguments, set_script_arguments
 from flare_widgets.sweep import Sweep, SweepJob
 from flare_widgets.sweep.variants import JobTemplate, combine, digest_folder, to_texts, write_variant
@@ -267,8 +269,25 @@ def test_job_that_waits_has_no_handle(tmp_path: Path) -> None:
     found = Sweep.start(FakeMonitor(session), write_job(tmp_path, json.dumps(CLIENT)), {"rate": [1]})
     with pytest.raises(InvalidArgumentError, match="the job with rate=1 is waiting"):
         found.jobs[0].results()
+    assert found.jobs[0].metrics == []
     session.may_submit.set()
     wait_until(lambda: found.jobs[0].job_id)
+
+
+def test_job_of_sweep_has_methods_of_its_handle() -> None:
+    series = Series("loss", "", (Point(0, 2.0),))
+    handle = Mock()
+    job = watched(SimpleNamespace(snapshot=JobSnapshot("x", round_metrics=(series,))))
+    job._open = lambda _: handle
+    assert [record.value for record in job.metrics] == [2.0]
+    assert job.wait(7.0) is handle.wait.return_value
+    assert job.logs("site-1") is handle.logs.return_value
+    assert job.report("r.html") is handle.report.return_value
+    assert job.abort() is handle.abort.return_value
+    assert job.clone() is handle.clone.return_value
+    handle.wait.assert_called_once_with(7.0)
+    handle.logs.assert_called_once_with("site-1")
+    handle.report.assert_called_once_with("r.html")
 
 
 def test_sweep_ends_when_results_are_known(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def job(job_id="aaaaaaaa-1", name="fedavg", **facts):
             "duration": 61.0,
             "workflows": (Workflow("", "FedAvg", first_round=0, total_rounds=3),),
             "rounds": tuple(Round(n) for n in range(3)),
-            "metrics": series,
+            "round_metrics": series,
             **facts,
         },
     )
@@ -103,7 +103,7 @@ def swept(*rates, **facts):
             f"{n}" * 8,
             f"train rate={rate}",
             arguments=arguments(rate=rate, epochs="2"),
-            metrics=(Series("accuracy", "", (Point(0, 0.1), Point(1, 0.5 + n / 10))),),
+            round_metrics=(Series("accuracy", "", (Point(0, 0.1), Point(1, 0.5 + n / 10))),),
             **facts,
         )
         for n, rate in enumerate(rates)
@@ -121,7 +121,7 @@ def test_arguments_that_differ_are_columns():
 
 
 def test_baseline_gives_differences():
-    comparison = compare_snapshots([*swept("0.1", "1"), job("c", "loss only", metrics=losses_of(1.0))], NOW)
+    comparison = compare_snapshots([*swept("0.1", "1"), job("c", "loss only", round_metrics=losses_of(1.0))], NOW)
     accuracy = next(column for column in build_columns(comparison, 1) if column.name == "accuracy")
     assert [(c.difference, c.tone) for c in accuracy.cells] == [("−0.1", "worse"), ("", ""), ("", "")]
     assert next(c for c in build_columns(comparison, 0) if c.name == "accuracy").cells[1].difference == "+0.1"
@@ -137,7 +137,9 @@ def losses_of(*values):
 
 
 def test_records_are_flat():
-    (first, second) = compare_snapshots([*swept("0.1"), job("b", "other", metrics=losses_of(3.0, 2.0))], NOW).records()
+    (first, second) = compare_snapshots(
+        [*swept("0.1"), job("b", "other", round_metrics=losses_of(3.0, 2.0))], NOW
+    ).records()
     assert first == {
         "job_id": "00000000",
         "name": "train rate=0.1",
@@ -186,7 +188,7 @@ def test_parallel_coordinates_place_jobs_on_axes():
 def test_parallel_coordinates_need_arguments_and_metrics():
     assert build_parallel(compare_snapshots(swept("1", "2"), NOW)) is None
     assert build_parallel(compare_snapshots([job(), job("b"), job("c")], NOW)) is None
-    bare = [replace(snapshot, metrics=()) for snapshot in swept("1", "2", "3")]
+    bare = [replace(snapshot, round_metrics=()) for snapshot in swept("1", "2", "3")]
     assert build_parallel(compare_snapshots(bare, NOW)) is None
 
 
@@ -203,7 +205,7 @@ def test_parallel_coordinates_of_extreme_values(values):
 def test_hundreds_of_jobs_stay_in_bounds():
     long = tuple(Point(n, math.sin(n)) for n in range(60))
     jobs = [
-        replace(snapshot, metrics=tuple(Series(f"accuracy-{m}", "", long) for m in range(12)))
+        replace(snapshot, round_metrics=tuple(Series(f"accuracy-{m}", "", long) for m in range(12)))
         for snapshot in swept(*map(str, range(300)))
     ]
     comparison = compare_snapshots(jobs, NOW)
@@ -225,7 +227,7 @@ def test_same_job_twice_has_two_labels():
 def losses(*values):
     return compare_snapshots(
         [
-            job(f"{n}" * 8, f"job-{n}", metrics=(Series("loss", "", (Point(0, 9.0), Point(1, value))),))
+            job(f"{n}" * 8, f"job-{n}", round_metrics=(Series("loss", "", (Point(0, 9.0), Point(1, value))),))
             for n, value in enumerate(values)
         ],
         NOW,
@@ -261,7 +263,7 @@ def test_equal_values_have_no_best():
 
 def test_unknown_direction_claims_no_best():
     found = (Series("selector's value", "", (Point(0, 0.5), Point(1, 0.3))),)
-    comparison = compare_snapshots([job(metrics=found), job("b", metrics=found)], NOW)
+    comparison = compare_snapshots([job(round_metrics=found), job("b", round_metrics=found)], NOW)
     assert comparison.best("selector's value") is None
     (column,) = [column for column in build_columns(comparison) if column.kind == "metric"]
     assert (column.heading, column.cells[0].text, column.cells[0].note) == ("last selector's value", "0.300", "round 2")
@@ -278,7 +280,7 @@ def test_two_workflows_are_told_apart():
         for workflow, values in (("b", (0.6, 0.7)), ("a", (0.9, 0.1)))
     )
     rounds = tuple(Round(n, workflow=w) for w in "ab" for n in range(2))
-    comparison = compare_snapshots([job(workflows=workflows, rounds=rounds, metrics=found), job("b")], NOW)
+    comparison = compare_snapshots([job(workflows=workflows, rounds=rounds, round_metrics=found), job("b")], NOW)
     assert comparison.jobs[0].facts["rounds"] == "4/5"
     assert comparison.jobs[0].facts["workflow"] == "FedAvg, FedAvg"
     assert comparison.jobs[0].lines["accuracy"].points == ((1, 0.6), (2, 0.7))
@@ -286,21 +288,21 @@ def test_two_workflows_are_told_apart():
 
 def test_job_without_metrics_says_why():
     missing = Freshness("metrics", None, "your role may not read the log", 5.0)
-    comparison = compare_snapshots([job(), job("b", "mute", metrics=(), freshness=(missing,))], NOW)
+    comparison = compare_snapshots([job(), job("b", "mute", round_metrics=(), freshness=(missing,))], NOW)
     assert comparison.jobs[1].problem == "no metrics: your role may not read the log"
     assert table(comparison)[1][1][2:4] == ["–", "–"]
     assert "mute: no metrics: your role may not read the log" in comparison_text(comparison)
 
 
 def test_nonfinite_numbers_are_omitted():
-    wild = job(metrics=(Series("accuracy", "", (Point(0, math.nan), Point(1, math.inf), Point(2, 1.0))),))
+    wild = job(round_metrics=(Series("accuracy", "", (Point(0, math.nan), Point(1, math.inf), Point(2, 1.0))),))
     comparison = compare_snapshots([wild, job("b")], NOW)
     assert comparison.jobs[0].lines["accuracy"].points == ((3, 1.0),)
 
 
 def test_long_run_is_thinned_keeping_best():
     values = [random.Random(1).random() for _ in range(50_000)]
-    long = job(metrics=(Series("accuracy", "", tuple(Point(n, v) for n, v in enumerate(values))),))
+    long = job(round_metrics=(Series("accuracy", "", tuple(Point(n, v) for n, v in enumerate(values))),))
     line = compare_snapshots([long, job("b")], NOW).jobs[0].lines["accuracy"]
     assert len(line.points) <= 2002  # with the best and the last
     assert line.best == max(values)
@@ -314,7 +316,7 @@ def test_hostile_words_are_only_text():
         workflows=(Workflow("", HOSTILE),),
         trouble=HOSTILE,
         arguments=(Argument(HOSTILE, HOSTILE),),
-        metrics=(Series(HOSTILE, "", (Point(0, 1.0),)),),
+        round_metrics=(Series(HOSTILE, "", (Point(0, 1.0),)),),
     )
     others = [replace(hostile, arguments=(Argument(HOSTILE, f"{HOSTILE}{n}"),)) for n in range(2)]
     comparison = compare_snapshots([hostile, *others], NOW)

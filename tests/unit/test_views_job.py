@@ -529,7 +529,7 @@ FILES = (
     ResultFile("workspace/models/server.npy", 5_000_000, "model"),
     ResultFile("workspace/log.txt", 100, "log"),
 )
-WITH_RESULT = replace(COMPLETED, results=Results(files=FILES))
+WITH_RESULT = replace(COMPLETED, recorded=Results(files=FILES))
 
 
 class FileSession(FakeSession):
@@ -570,13 +570,19 @@ def test_result_without_session_has_no_buttons():
 def test_view_is_handle_on_job():
     session = FakeSession()
     session.job = lambda job_id: SimpleNamespace(
-        id=job_id, abort=lambda: "aborted", logs=lambda target: {"logs": {target: "text"}}
+        id=job_id,
+        abort=lambda: "aborted",
+        clone=lambda: "its clone",
+        logs=lambda target: {"logs": {target: "text"}},
+        report=lambda path: f"written to {path}",
     )
     view = JobView(FakeWatch(WITH_RESULT), session)
     assert (view.job_id, view.status, view.job.id) == ("76b8d043-5f0e", "FINISHED:COMPLETED", "76b8d043-5f0e")
-    assert view.metrics == WITH_RESULT.records()
+    assert view.metrics == WITH_RESULT.metrics
     assert view.snapshot is view.wait(5)
     assert view.abort() == "aborted"
+    assert view.clone() == "its clone"
+    assert view.report("r.html") == "written to r.html"
     assert view.logs("site-1") == {"logs": {"site-1": "text"}}
     with pytest.raises(InvalidArgumentError, match="without a session"):
         JobView(FakeWatch(RUNNING)).abort()

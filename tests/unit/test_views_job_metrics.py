@@ -46,7 +46,7 @@ def job(*found: Series, **facts) -> JobSnapshot:
         status="RUNNING",
         workflows=(Workflow("", first_round=0),),
         rounds=rounds,
-        metrics=found,
+        round_metrics=found,
         facts_at=T,
         **facts,
     )
@@ -120,7 +120,7 @@ def test_values_by_step_have_charts_of_their_own():
     assert [line.points for line in loss.lines] == [((0, 0.9), (100, 0.5)), ((0, 0.8), (50, 0.7))]
     assert loss.text == "site-1 0.500 (step 100), site-2 0.700 (step 50)"
     assert (accuracy.name, accuracy.text) == ("accuracy (TensorBoard)", "unknown site 0.500 at step 7")
-    snapshot = dataclasses.replace(job(), results=Results(scalars=scalars))
+    snapshot = dataclasses.replace(job(), recorded=Results(scalars=scalars))
     assert "loss by step" in job_html(snapshot, T)
 
 
@@ -210,7 +210,7 @@ def test_metrics_rebuilt_only_when_changed():
         (0, 0.4),
         (1, 0.6),
     )
-    assert made(dataclasses.replace(before, metrics=(series("loss", "", 1),)))[0]["name"] == "loss"
+    assert made(dataclasses.replace(before, round_metrics=(series("loss", "", 1),)))[0]["name"] == "loss"
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

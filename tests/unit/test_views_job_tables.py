@@ -123,7 +123,7 @@ def draw(statistics: Statistics) -> ValueTable:
 
 
 def test_statistics_are_those_of_all_sites():
-    results = CASES["statistics"][0].results
+    results = CASES["statistics"][0].recorded
     assert results is not None
     table = draw(results.statistics)
     assert table.title == "Statistics of all sites"
@@ -183,7 +183,7 @@ def test_tables_rebuilt_only_when_changed():
     assert made(dataclasses.replace(snapshot, key_metric=KeyMetric("loss", "min")))[0]["tables"][0]["title"] == (
         "loss (lower is better)"
     )
-    assert made(dataclasses.replace(snapshot, results=None)) == []
+    assert made(dataclasses.replace(snapshot, recorded=None)) == []
 
 
 def test_events_are_counted_by_kind():
@@ -234,7 +234,7 @@ def test_hostile_names_are_only_text():
     snapshot = JobSnapshot(
         "id",
         events=(Event(T, "error", HOSTILE, HOSTILE),),
-        results=Results(evaluations=tuple(found), statistics=Statistics(numbers)),
+        recorded=Results(evaluations=tuple(found), statistics=Statistics(numbers)),
         facts_at=T,
     )
     page = job_html(snapshot, T).split("</style>", 1)[1]

@@ -242,7 +242,7 @@ def test_notebook_keeps_at_most_60_kb(sites, rounds, metrics):
         for m in range(metrics)
         for n, site in enumerate(names)
     )
-    job = replace(make_large_job(sites, rounds), metrics=series)
+    job = replace(make_large_job(sites, rounds), round_metrics=series)
     form = job_html(job, job.facts_at or 0.0, BERLIN)
     assert len(form.encode()) < 60_000
     assert "<svg" in form

@@ -250,7 +250,7 @@ def test_metrics_are_those_of_the_log(recording: Recording) -> None:
     for run in recording.runs:
         told = run.told.get("metrics", {})
         if "log" not in told:
-            assert not [series for series in known.metrics if series.workflow == run.id]
+            assert not [series for series in known.round_metrics if series.workflow == run.id]
             continue
         if told["log"][0][0] is None:
             continue  # the truth has no rounds: they are steps here
@@ -417,7 +417,7 @@ def test_own_client_controlled_class_is_self_directed() -> None:
 def test_own_controller_without_rounds_has_metrics_by_step() -> None:
     recording = load("own-model-controller")
     known = learn(recording.updates)
-    assert {(s.name, s.site): [(p.round, p.value) for p in s.points] for s in known.metrics} == {
+    assert {(s.name, s.site): [(p.round, p.value) for p in s.points] for s in known.round_metrics} == {
         ("accuracy", "site-1"): [(1, 0.62), (2, 0.72)],
         ("accuracy", "site-2"): [(1, 0.64), (2, 0.74)],
     }

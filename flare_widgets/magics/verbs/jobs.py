@@ -122,15 +122,15 @@ def monitor(state: MagicsState, job: str | None, wait: bool, text: bool) -> JobV
 def wait(state: MagicsState, jobs: list[str], all: bool, first: bool, timeout: float) -> JobSnapshot | SnapshotList:
     """Wait until jobs end, show one line of progress, and return their final snapshots: one, or a list.
 
-    Interrupting the cell stops only the waiting. The snapshots are data; end.job is the job's handle, with methods
-    such as end.job.results() and end.job.clone().
+    Interrupting the cell stops only the waiting. The snapshots are data of one moment, with the job's methods:
+    end.results(), end.logs(), end.clone(), end.report("report.html").
 
     Examples:
         %flare wait
         %flare wait 76b8 --timeout 600
         %flare wait baseline tuned
         %flare wait --all
-        end = %flare wait           end.status, end.duration, end.failure, end.to_frame()
+        end = %flare wait           end.status, end.failure, end.metrics, end.results()
     """
     managed = state.managed_session
     if all:

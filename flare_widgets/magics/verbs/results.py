@@ -168,5 +168,5 @@ def _show(state: MagicsState, result: ResultView) -> ResultView:
 def _list_metrics(snapshot: JobSnapshot) -> list[dict[str, Any]]:
     return [
         {"job": snapshot.name or snapshot.job_id, "job_id": snapshot.job_id, **record}
-        for record in flatten(snapshot, snapshot.records())
+        for record in flatten(snapshot, snapshot.metrics)
     ]

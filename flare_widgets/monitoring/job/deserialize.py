@@ -11,6 +11,9 @@ from typing import Any
 from ...errors import InvalidArgumentError
 from .meta import MAX_TIME_S
 
+JSON_NAME = "json_name"
+"""Key of a field's metadata: its name in JSON, where that is another one."""
+
 _TIME_SUFFIXES = ("at", "duration", "last_seen")
 
 
@@ -60,11 +63,17 @@ def _deserialize_dataclass(cls: type, data: Any, name: str) -> Any:
     hints = typing.get_type_hints(cls)
     found = {}
     for field in dataclasses.fields(cls):
-        if field.name in data:
-            found[field.name] = deserialize(hints[field.name], data[field.name], field.name)
+        key = json_name(field)
+        if key in data:
+            found[field.name] = deserialize(hints[field.name], data[key], key)
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            raise InvalidArgumentError(f"a snapshot without '{field.name}'")
+            raise InvalidArgumentError(f"a snapshot without '{key}'")
     return cls(**found)
+
+
+def json_name(field: dataclasses.Field[Any]) -> str:
+    """Return the name of a dataclass's field in JSON."""
+    return str(field.metadata.get(JSON_NAME, field.name))
 
 
 def _is_finite(number: float) -> bool:

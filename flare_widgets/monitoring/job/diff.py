@@ -74,9 +74,9 @@ def diff_snapshots(before: JobSnapshot, after: JobSnapshot) -> list[Change]:
     if after.rounds is not before.rounds:
         begun = {(r.workflow, r.number) for r in before.rounds}
         found += [NewRound(r) for r in after.rounds if (r.workflow, r.number) not in begun]
-    if after.metrics is not before.metrics:
-        known = {(s.name, s.site, s.workflow): s.points for s in before.metrics}
-        for series in after.metrics:
+    if after.round_metrics is not before.round_metrics:
+        known = {(s.name, s.site, s.workflow): s.points for s in before.round_metrics}
+        for series in after.round_metrics:
             points = known.get((series.name, series.site, series.workflow), ())
             told = {p.round: p.value for p in points}
             found += [

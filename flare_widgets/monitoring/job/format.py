@@ -202,7 +202,7 @@ def live_metrics_note(snapshot: JobState) -> str:
     if snapshot.has_live_metrics or not is_running or not snapshot.current_rounds or not is_readable:
         return ""
     key = snapshot.key_metric
-    measured = {(series.name, series.workflow) for series in snapshot.metrics if series.points}
+    measured = {(series.name, series.workflow) for series in snapshot.round_metrics if series.points}
     if measured - metrics_without_first_round(snapshot):
         return ""
     if key is None:
@@ -224,7 +224,7 @@ def expects_live_metrics(snapshot: JobState) -> bool:
     """Return whether values of metrics are known, or will soon be, while the job trains its rounds."""
     if snapshot.status != JobStatus.RUNNING or snapshot.is_packing or not snapshot.current_rounds:
         return False
-    if any(series.points for series in snapshot.metrics):
+    if any(series.points for series in snapshot.round_metrics):
         return True
     has_source = snapshot.has_live_metrics or snapshot.key_metric is not None
     return has_source and snapshot.rounds_begun <= _FIRST_SELECTED_ROUND + 1
@@ -238,7 +238,7 @@ def metrics_without_first_round(snapshot: JobState) -> frozenset[tuple[str, str]
     if snapshot.ended:
         return frozenset()
     first: dict[tuple[str, str], Point] = {}
-    for series in snapshot.metrics:
+    for series in snapshot.round_metrics:
         if series.points:
             which, point = (series.name, series.workflow), series.points[0]
             known = first.get(which)
@@ -323,7 +323,7 @@ def missing_notes(snapshot: JobState, now: float) -> list[str]:
     notes = []
     for group in snapshot.missing_groups:
         label = GROUP_LABELS.get(group.group, sanitize(group.group, _MAX_NAME_CHARS))
-        known = {"metrics": snapshot.metrics, "rounds": snapshot.rounds}.get(group.group)
+        known = {"metrics": snapshot.round_metrics, "rounds": snapshot.rounds}.get(group.group)
         if known and snapshot.ended:
             label = f"other {label}"
         notes.append(f"{label} {_age_note(group, now)} ({sanitize(group.missing_reason, _MAX_REASON_CHARS)})")

@@ -62,7 +62,7 @@ def list_round_metrics(snapshot: JobState) -> list[MetricRecord]:
             ends.get((series.workflow, point.round)),
             arguments,
         )
-        for series in snapshot.metrics
+        for series in snapshot.round_metrics
         for point in series.points
     ]
 

@@ -148,10 +148,10 @@ class _Reducer:
             activity = _merge_all({a.site: a for a in before.activity}, self._activity)
             changes["activity"] = tuple(activity[site] for site in sorted(activity))
         if self._logs:
-            logs = {(p.target, p.file): p.offset for p in before.logs}
+            logs = {(p.target, p.file): p.offset for p in before.log_positions}
             for where, offset in self._logs.items():
                 logs[where] = max(offset, logs.get(where, 0))
-            changes["logs"] = tuple(LogPosition(*where, logs[where]) for where in sorted(logs))
+            changes["log_positions"] = tuple(LogPosition(*where, logs[where]) for where in sorted(logs))
         if self._freshness:
             groups = _merge_all({f.group: f for f in before.freshness}, self._freshness)
             changes["freshness"] = tuple(groups[group] for group in sorted(groups))
@@ -171,7 +171,7 @@ class _Reducer:
             selector = _first_series(_merge_series(selector, logged))
             changes["selector"] = tuple(selector.values())
         if self._points or (key_changed and selector):
-            recorded = {series_key(s): s for s in before.metrics}
+            recorded = {series_key(s): s for s in before.round_metrics}
             if key_changed:
                 recorded = _without_selector_values(recorded)
             recorded = _merge_series(recorded, {k: v for k, v in self._points.items() if k not in logged})
@@ -181,7 +181,7 @@ class _Reducer:
                 if key_changed or key in logged
             ]
             recorded = _merge_series(recorded, dict(_as_key_metric(each, before.key_metric) for each in shown))
-            changes["metrics"] = tuple(_first_series(recorded).values())
+            changes["round_metrics"] = tuple(_first_series(recorded).values())
         if self._bests:
             known = [*self._bests, *(best for best in (before.selector_best, before.recorded_best) if best is not None)]
             for field, is_selector in (("selector_best", True), ("recorded_best", False)):
@@ -259,8 +259,8 @@ class _Reducer:
 
     @_apply.register
     def _(self, update: Results) -> None:
-        known = self._snapshot.results
-        self._replace(results=update if known is None else known.merge(update))
+        known = self._snapshot.recorded
+        self._replace(recorded=update if known is None else known.merge(update))
 
     @_apply.register
     def _(self, update: Round) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...errors import InvalidArgumentError
 from ...optional_packages import make_frame
-from .deserialize import deserialize
+from .deserialize import deserialize, json_name
 from .format import describe, live_metrics_note
 from .records import FLAT_COLUMNS, MetricRecord, flatten, list_round_metrics, list_step_metrics
 from .state import SCHEMA, JobState
@@ -26,7 +26,8 @@ class JobSnapshot(JobState):
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON-able data with `ended` added; :meth:`from_json` reads it back."""
-        return {**dataclasses.asdict(self), "ended": self.ended}
+        data = dataclasses.asdict(self)
+        return {**{json_name(field): data[field.name] for field in dataclasses.fields(self)}, "ended": self.ended}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> JobSnapshot:
@@ -47,22 +48,23 @@ class JobSnapshot(JobState):
             )
         return typing.cast(JobSnapshot, deserialize(cls, data))
 
-    def records(self) -> list[MetricRecord]:
-        """Return the metrics by round and by step, one flat record a value.
+    @property
+    def metrics(self) -> list[MetricRecord]:
+        """The metrics by round and by step, one flat record a value.
 
-        ``pandas.DataFrame(snapshot.records())`` takes them as they are.
+        ``pandas.DataFrame(snapshot.metrics)`` takes them as they are.
         """
         return [*list_round_metrics(self), *list_step_metrics(self, self.step_metrics)]
 
     def to_frame(self) -> Any:
-        """Return the :meth:`records` as a ``pandas.DataFrame``, with a column for each argument: ``arg.rate``.
+        """Return the :attr:`metrics` as a ``pandas.DataFrame``, with a column for each argument: ``arg.rate``.
 
         Raises
         ------
         NotInstalled
             pandas is missing.
         """
-        return make_frame(flatten(self, self.records()), FLAT_COLUMNS)
+        return make_frame(flatten(self, self.metrics), FLAT_COLUMNS)
 
     def __str__(self) -> str:
         return describe(self)

@@ -9,7 +9,7 @@ import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import groupby
 from operator import attrgetter, itemgetter
@@ -20,6 +20,7 @@ from ...formatting.text import format_duration
 from ...script_arguments import to_value
 from ..diagnosis.model import Failure
 from ..results.scalars import StepSeries
+from .deserialize import JSON_NAME
 from .model import (
     Argument,
     BestRound,
@@ -143,23 +144,23 @@ class JobState:
         The tasks of the sites, in the order of workflow, round, site and time.
     packing_since
         The time when the last workflow had ended, and the server began to pack up the results.
-    metrics
-        The metrics, by name, site and workflow; the aggregate first.
+    round_metrics
+        The metrics by round, by name, site and workflow; the aggregate first.
     key_metric, best
         The metric by which the job selects its best model, and the best round so far.
     selector, selector_best, recorded_best
-        The values of `metrics` and `best` as they were received: the selector's may have the other sign.
+        The values of `round_metrics` and `best` as they were received: the selector's may have the other sign.
     live_scalars
         The metrics by step that were sent while the job runs, as far as they were logged; see `step_metrics`.
     has_live_metrics
         True if the job logs all metrics of each round while it runs, not only its key metric from the second round on.
-    results
+    recorded
         The small data of the result, once the job has ended; None before that, or if it was not read.
     events
         The events, oldest first; only the newest if there were many.
     activity
         The current activity of each site, as far as it was polled.
-    logs
+    log_positions
         The read positions in the logs.
     running_seen_at, absent_seen_at
         The times when the server last reported the job's process as running, and as not running (our clock).
@@ -194,7 +195,7 @@ class JobState:
     rounds: tuple[Round, ...] = ()
     tasks: tuple[SiteTask, ...] = ()
     packing_since: float | None = None
-    metrics: tuple[Series, ...] = ()
+    round_metrics: tuple[Series, ...] = field(default=(), metadata={JSON_NAME: "metrics"})
     key_metric: KeyMetric | None = None
     best: BestRound | None = None
     selector: tuple[Series, ...] = ()
@@ -202,10 +203,10 @@ class JobState:
     recorded_best: BestRound | None = None
     live_scalars: tuple[StepSeries, ...] = ()
     has_live_metrics: bool = False
-    results: Results | None = None
+    recorded: Results | None = field(default=None, metadata={JSON_NAME: "results"})
     events: tuple[Event, ...] = ()
     activity: tuple[SiteActivity, ...] = ()
-    logs: tuple[LogPosition, ...] = ()
+    log_positions: tuple[LogPosition, ...] = field(default=(), metadata={JSON_NAME: "logs"})
     running_seen_at: float | None = None
     absent_seen_at: float | None = None
     presence_since: float | None = None
@@ -355,7 +356,7 @@ class JobState:
     @property
     def step_metrics(self) -> tuple[StepSeries, ...]:
         """The metrics by step: those of the result, and those logged meanwhile that the result does not have."""
-        recorded = () if self.results is None else self.results.scalars
+        recorded = () if self.recorded is None else self.recorded.scalars
         if not (recorded and self.live_scalars):
             return recorded or self.live_scalars
         known = {(series.name, series.site) for series in recorded}
@@ -809,7 +810,7 @@ class JobState:
     @property
     def metric_workflow(self) -> Workflow:
         """The workflow whose metrics count: the current one if it has any, else the last one that has."""
-        measured = {series.workflow for series in self.metrics if series.points}
+        measured = {series.workflow for series in self.round_metrics if series.points}
         current = self.current_workflow
         return (
             current
@@ -820,13 +821,13 @@ class JobState:
     def series(self, name: str, site: str = "", workflow_id: str | None = None) -> Series | None:
         """Return a metric of a site, or the aggregate, in a workflow (that of `metric_workflow` if not given)."""
         key = (name, site, self.metric_workflow.id if workflow_id is None else workflow_id)
-        return next((s for s in self.metrics if (s.name, s.site, s.workflow) == key), None)
+        return next((s for s in self.round_metrics if (s.name, s.site, s.workflow) == key), None)
 
     @property
     def headline_metric(self) -> str | None:
         """The name of the job's main metric: the key metric if it has an aggregate, else the first one that has."""
         workflow = self.metric_workflow.id
-        names = [s.name for s in self.metrics if not s.site and s.points and s.workflow == workflow]
+        names = [s.name for s in self.round_metrics if not s.site and s.points and s.workflow == workflow]
         key = self.key_metric.name if self.key_metric is not None else None
         return key if key in names else next(iter(names), None)
 
@@ -835,7 +836,7 @@ class JobState:
         """The newest points of `metric_workflow` by the site's name (empty for the aggregate) and the metric's."""
         found: dict[str, dict[str, Point]] = {}
         workflow = self.metric_workflow.id
-        for series in self.metrics:
+        for series in self.round_metrics:
             if series.points and series.workflow == workflow:
                 found.setdefault(series.site, {})[series.name] = series.points[-1]
         return found

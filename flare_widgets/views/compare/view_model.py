@@ -216,14 +216,14 @@ def compare_snapshots(snapshots: Sequence[JobSnapshot], now: float) -> Compariso
     shown = [snapshot.headline_metric for snapshot in snapshots]
     names: dict[str, None] = dict.fromkeys(sanitize(name, 60) for name in shown if name)
     for snapshot in snapshots:
-        names |= dict.fromkeys(sanitize(s.name, 60) for s in snapshot.metrics if not s.site and s.points)
+        names |= dict.fromkeys(sanitize(s.name, 60) for s in snapshot.round_metrics if not s.site and s.points)
     metrics = tuple(names)[:MAX_METRICS]
     keys = [s.key_metric for s in snapshots if s.key_metric is not None]
     keys = [replace(key, name=sanitize(key.name, 60)) for key in keys]
     directions = {metric: metric_direction(metric, *keys) for metric in metrics}
     room = _MAX_POINTS // max(1, len(metrics) * len(snapshots))
     room = min(max(room, _MIN_POINTS_PER_LINE), _MAX_POINTS_PER_LINE)
-    longest = max((len(series.points) for s in snapshots for series in s.metrics if not series.site), default=0)
+    longest = max((len(series.points) for s in snapshots for series in s.round_metrics if not series.site), default=0)
     stride = math.ceil(longest / room) or 1
     labels = _unique_labels(snapshots)
     jobs = tuple(
@@ -335,7 +335,7 @@ def _build_compared_job(
     lines = {}
     # Of two workflows with the same metric, the one whose metrics count comes last, and stays.
     counting = snapshot.metric_workflow.id
-    for series in sorted(snapshot.metrics, key=lambda series: series.workflow == counting):
+    for series in sorted(snapshot.round_metrics, key=lambda series: series.workflow == counting):
         name = sanitize(series.name, 60)
         points = [p for p in series.points if math.isfinite(p.value)]
         if series.site or name not in directions or not points:

@@ -85,7 +85,7 @@ def _render(
     seen = now if job.updated_at is None else job.updated_at
     troubles = list(filter(None, [job.connection_problem, *(text.text_at(seen) for text in job.troubles)]))
     events = build_events(snapshot)
-    results = snapshot.results or Results()
+    results = snapshot.recorded or Results()
     histograms, more_features = build_histograms(results.statistics.histograms if has_histograms else ())
     moments = [step.at for step in job.steps] + [event.at for event in events.rows]
     if not job.has_ended:
@@ -139,17 +139,17 @@ def _progress_context(progress: JobProgress, as_of: float) -> dict[str, Any]:
 
 def _shorten(snapshot: JobSnapshot, share: float) -> JobSnapshot:
     """Return a snapshot with fewer lines in its charts, fewer points in each, and fewer events."""
-    lines = list(dict.fromkeys(series.site for series in snapshot.metrics))[: ceil(_MAX_LINES * share)]
-    names = list(dict.fromkeys((series.workflow, series.name) for series in snapshot.metrics))
+    lines = list(dict.fromkeys(series.site for series in snapshot.round_metrics))[: ceil(_MAX_LINES * share)]
+    names = list(dict.fromkeys((series.workflow, series.name) for series in snapshot.round_metrics))
     shown = names[: ceil(_MAX_CHARTS * share)]
     metrics = tuple(
         replace(series, points=_thin(series.points, share))
-        for series in snapshot.metrics
+        for series in snapshot.round_metrics
         if series.site in lines and (series.workflow, series.name) in shown
     )
     by_step = snapshot.step_metrics[: ceil(_MAX_CHARTS * share)]
     scalars = tuple(replace(each, points=_thin(each.points, share)) for each in by_step)
-    results = snapshot.results
+    results = snapshot.recorded
     if results is not None:
         results = replace(
             results,
@@ -159,7 +159,7 @@ def _shorten(snapshot: JobSnapshot, share: float) -> JobSnapshot:
         )
     events = snapshot.events[len(snapshot.events) - ceil(MAX_EVENTS * share) :]
     live_scalars = scalars if results is None else ()
-    return replace(snapshot, metrics=metrics, live_scalars=live_scalars, results=results, events=events)
+    return replace(snapshot, round_metrics=metrics, live_scalars=live_scalars, recorded=results, events=events)
 
 
 def _shorten_matrix(matrix: Matrix, share: float) -> Matrix:

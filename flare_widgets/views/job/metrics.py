@@ -192,7 +192,7 @@ def _count_lines(source: _Source, has_optional: bool) -> int:
 
 def describe_hidden_metrics(snapshot: JobSnapshot, scalars: Iterable[StepSeries] = ()) -> str:
     """Return the number of metrics that :func:`build_metrics` leaves out, in words; empty if there are none."""
-    by_round = {(series.name, series.workflow) for series in snapshot.metrics if series.points}
+    by_round = {(series.name, series.workflow) for series in snapshot.round_metrics if series.points}
     by_step = {series.name for series in scalars if series.points}
     hidden = sum(max(0, len(names) - MAX_METRICS) for names in (by_round, by_step))
     return f"and {hidden} more {'metric' if hidden == 1 else 'metrics'}, not drawn" if hidden else ""
@@ -200,7 +200,7 @@ def describe_hidden_metrics(snapshot: JobSnapshot, scalars: Iterable[StepSeries]
 
 def _iter_round_sources(snapshot: JobSnapshot, memory: _Memory) -> Iterator[_Source]:
     found: dict[tuple[str, str], list[Series]] = {}
-    for series in snapshot.metrics:
+    for series in snapshot.round_metrics:
         if series.points:
             found.setdefault((series.name, series.workflow), []).append(series)
     ids = [workflow.id for workflow in snapshot.workflows]
@@ -382,7 +382,7 @@ def _cache_key(snapshot: JobSnapshot, scalars: tuple[StepSeries, ...]) -> list[t
     starts = [(of, snapshot.nth_round(0, of), bool(snapshot.rounds_of(of))) for of in ids]
     pending = metrics_without_first_round(snapshot)
     small = (snapshot.best, snapshot.key_metric, snapshot.metric_workflow.id, snapshot.ended, starts, pending)
-    return [(snapshot.metrics, False), (scalars, False), (small, True)]
+    return [(snapshot.round_metrics, False), (scalars, False), (small, True)]
 
 
 def build_charts(snapshot: JobSnapshot, scalars: Iterable[StepSeries] = ()) -> list[dict[str, Any]]:

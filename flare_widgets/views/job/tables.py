@@ -100,7 +100,7 @@ class TablesJsonCache:
 
     def __call__(self, snapshot: JobSnapshot) -> list[dict[str, Any]]:
         """Return the title of each section and its tables."""
-        results, key_metric = snapshot.results, snapshot.key_metric
+        results, key_metric = snapshot.recorded, snapshot.key_metric
         if results is not self._key[0] or key_metric != self._key[1]:
             self._key = results, key_metric
             results = results or Results()

@@ -187,11 +187,11 @@ class JobView(LiveView):
     @property
     def metrics(self) -> list[MetricRecord]:
         """The metrics known so far, one flat record a value."""
-        return self._watch.snapshot.records()
+        return self._watch.snapshot.metrics
 
     @property
     def job(self) -> Job:
-        """The handle on the job: ``job.logs()``, ``job.abort()``, ...
+        """The handle on the job: ``job.meta``, ``job.changes()``, ...
 
         Raises
         ------
@@ -238,6 +238,14 @@ class JobView(LiveView):
         """Abort the job, and return the server's message."""
         return self.job.abort()
 
+    def clone(self) -> Job:
+        """Submit the job's content again, and return a handle on the new job."""
+        return self.job.clone()
+
+    def report(self, path: str) -> Any:
+        """Write a report on the job as one HTML file; see :meth:`.Job.report`."""
+        return self.job.report(path)
+
     def _require_session(self) -> JobSession:
         if self._session is None:
             raise InvalidArgumentError("this view was made without a session", next_step="Pass one to show_job()")
@@ -246,7 +254,7 @@ class JobView(LiveView):
     def _state(self) -> dict[str, Any]:
         snapshot, now = self._watch.snapshot, time.time()
         scalars = snapshot.step_metrics
-        self._list_result(snapshot.results)
+        self._list_result(snapshot.recorded)
         files = None if self._is_static else self._file_actions
         return {
             "result": self._result_json,
