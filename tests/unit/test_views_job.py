@@ -558,7 +558,10 @@ def test_result_of_ended_job_lists_its_files(tmp_path):
     wait_until(lambda: view.file_actions["actions"] and view.file_actions["actions"][0]["state"] == "done")
     folder = str(tmp_path / "hello-numpy-76b8d043-parts")
     assert session.files == [("76b8d043-5f0e", "workspace/models/server.npy", folder)]
-    assert "models/server.npy" in view._mimebundle()["text/html"]
+    html = view._mimebundle()["text/html"]
+    assert '<summary>Result <span class="flw-aside">2 files, 5.0 MB</span></summary>' in html
+    assert "<summary>models/ " in html
+    assert "<code>server.npy</code>" in html
 
 
 def test_result_without_session_has_no_buttons():

@@ -20,7 +20,7 @@ from flare_widgets.results import Result
 from flare_widgets.results.folder import LISTING
 from flare_widgets.views.core.html import MAX_FORM_BYTES
 from flare_widgets.views.results.histogram import draw_histogram, write_histogram
-from flare_widgets.views.results.view import LiveResultView, ResultView
+from flare_widgets.views.results.view import LiveResultView, ResultView, result_html
 from flare_widgets.views.results.view_model import (
     build_file_tree,
     build_histograms,
@@ -195,6 +195,85 @@ def test_tree_is_bounded_and_counts_the_rest() -> None:
         (node,) = node.folders
         depth += 1
     assert (depth, len(node.files)) == (8, 400)
+
+
+def write_files(folder: Path, count: int = 0) -> ResultView:
+    many = {f"workspace/z/{n:04}.txt": "" for n in range(count)}
+    found = {"a/b/out.json": '{"rate":[1,2]}', "a/long.json": json.dumps([0] * 50), "notes.txt": "x" * 2000}
+    return ResultView(write(folder, {**{f"workspace/{name}": text for name, text in found.items()}, **many}))
+
+
+def read_tree(element: ElementTree.Element) -> dict[str, Any]:
+    """Return a list of files as a dict: of a folder what is in it, of a file its size, and its content if shown."""
+    found: dict[str, Any] = {}
+    for item in element.findall("li"):
+        fold = item.find("details")
+        head = item if fold is None else fold.find("summary")
+        assert head is not None
+        name = (head.text or "").strip() or head.findtext("code", "")
+        below, text = (None, None) if fold is None else (fold.find("ul"), fold.findtext("pre/code"))
+        facts = head.findtext("span", "")
+        found[name] = facts if text is None and below is None else (facts, text) if below is None else read_tree(below)
+    return found
+
+
+def find_tree(html: str) -> ElementTree.Element:
+    begin = html.index("<ul", html.index("<summary>Files"))
+    return ElementTree.fromstring(html[begin : html.rindex("</ul>") + len("</ul>")])
+
+
+def test_static_form_has_files_as_tree(tmp_path: Path) -> None:
+    html = write_files(tmp_path)._repr_html_()
+    tree = read_tree(find_tree(html))
+    by_job = "written by the job's code"
+    assert tree.keys() == {"a/", "notes.txt"}
+    assert tree["notes.txt"] == f"2.0 kB, {by_job}"
+    assert tree["a/"]["b/"] == {"out.json": (f"14 B, {by_job}", '{\n  "rate": [\n    1,\n    2\n  ]\n}')}
+    assert "Files <span" in html
+    assert "3 files, 2.2 kB" in html
+
+
+def test_text_form_has_files_as_tree(tmp_path: Path) -> None:
+    lines = pretty(write_files(tmp_path)).splitlines()
+    begin = lines.index("  files       3 files, 2.2 kB")
+    assert lines[begin + 1 : begin + 10] == [
+        "    a/  2 files, 164 B",
+        "      b/  1 file, 14 B",
+        "        out.json  14 B, written by the job's code",
+        "          {",
+        '            "rate": [',
+        "              1,",
+        "              2",
+        "            ]",
+        "          }",
+    ]
+    assert lines[begin + 10].startswith("      long.json  150 B")
+    assert lines[-2:] == ["        …", "    notes.txt  2.0 kB, written by the job's code"]
+
+
+def test_tree_of_many_files_is_bounded_in_static_and_text_form(tmp_path: Path) -> None:
+    view = write_files(tmp_path, 200)
+    html, text = view._repr_html_(), pretty(view)
+    assert html.count("<li>") == 100 + len(("a", "b", "z"))
+    assert ", and 103 more files" in html
+    assert ", and 173 more files" in text
+    assert text.count(".txt  ") + text.count(".json  ") == 30
+    assert ", and " not in result_html(view, is_whole=True)
+
+
+def test_hostile_names_in_tree_are_text(tmp_path: Path) -> None:
+    name = "<img src=x>'\"&"
+    content = json.dumps({"</code><script>": 1})
+    write(tmp_path, {f"workspace/{name}/{name}.json": content, f"workspace/\x1b[31m{name}\u202e.txt": ""})
+    view = ResultView(tmp_path)
+    for form in (view._repr_html_(), result_html(view, is_whole=True)):
+        tree = read_tree(find_tree(form))
+        ((_, text),) = tree.pop(f"{name}/").values()
+        assert "</code><script>" in text
+        assert [name in other for other in tree] == [True]
+    for form in (view._repr_html_(), pretty(view)):
+        assert "\x1b" not in form
+        assert "\u202e" not in form
 
 
 def test_long_result_is_shortened_for_notebook(tmp_path: Path) -> None:

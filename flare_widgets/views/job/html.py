@@ -14,7 +14,7 @@ from ...monitoring.job.model import Results
 from ...monitoring.job.snapshot import JobSnapshot
 from ...monitoring.results.statistics import Statistics
 from ..core.html import TimeFormatter, fit_to_notebook, scoped_style, template_environment
-from ..results.view_model import build_file_groups, build_histograms, build_listed_models
+from ..results.view_model import MAX_FILES, build_file_tree, build_histograms, build_listed_models
 from .events import MAX_EVENTS, build_events
 from .matrix import CELL_STATES, STATIC_LIMITS, Matrix
 from .metrics import MAX_OPEN_CHARTS, build_charts, describe_hidden_metrics
@@ -121,7 +121,7 @@ def _render(
             histograms=histograms,
             more_features=more_features,
             result_models=build_listed_models(results.files)[:_MAX_MODELS],
-            result_groups=build_file_groups(results.files) if share == 1 else (),
+            result_tree=build_file_tree(results.files, max_files=MAX_FILES) if results.files and share == 1 else None,
             events=events,
             event_rows=[(row, _EVENT_GLYPHS[row.kind], times.format(row.at)) for row in events.rows],
             updated_at=None if job.updated_at is None else times.format(job.updated_at),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,10 @@ from .actions import FileActions
 from .histogram import write_histogram
 from .view_model import (
     MAX_DRAWN,
-    build_file_groups,
+    MAX_FILES,
+    MAX_TREE_FILES,
+    FolderNode,
+    build_file_tree,
     build_histograms,
     build_model_rows,
     build_statistics_by_site,
@@ -39,6 +42,7 @@ _MAX_TEXT_CHARS = 300
 _MAX_DRAWN_WHOLE = 300  # histograms on a page of their own
 _MAX_SITES = 15  # with statistics, in a static form that is shortened
 _MAX_TEXT_ROWS, _MAX_TEXT_SITES = 20, 5  # of statistics as text
+_MAX_TEXT_FILES, _MAX_TEXT_LINES = 30, 8  # of the tree as text, and of a file that is unfolded in it
 
 
 class ResultView(LiveOnDisplay, Result):
@@ -186,15 +190,19 @@ def display_static(result: Result) -> None:
 def result_html(result: Result, *, is_whole: bool = False) -> str:
     """Return a result as HTML for a saved notebook; a large one is shortened, unless all of it is wanted."""
     if is_whole:
-        return _render(result, 1.0, max_drawn=_MAX_DRAWN_WHOLE)
-    return fit_to_notebook(lambda share: _render(result, share, max_drawn=int(MAX_DRAWN * share)))
+        return _render(result, 1.0, max_drawn=_MAX_DRAWN_WHOLE, max_files=MAX_TREE_FILES)
+    return fit_to_notebook(
+        lambda share: _render(result, share, max_drawn=int(MAX_DRAWN * share), max_files=ceil(MAX_FILES * share))
+    )
 
 
-def _render(result: Result, share: float, max_drawn: int) -> str:
+def _render(result: Result, share: float, max_drawn: int, max_files: int) -> str:
     root, style = scoped_style("results-static.css")
-    variables = _context(result, max_drawn)
+    outputs = read_outputs(result.outputs)
+    texts = dict(outputs[: int(len(outputs) * share)])
+    variables = _context(result, max_drawn) | {"tree": build_file_tree(result.files, (), texts, max_files)}
     if share < 1:
-        for name in ("charts", "histograms", "outputs", "file_groups"):
+        for name in ("charts", "histograms"):
             variables[name] = variables[name][: int(len(variables[name]) * share)]
         variables["statistics_by_site"] = variables["statistics_by_site"][: ceil(_MAX_SITES * share)]
         variables["is_shortened"] = True
@@ -223,8 +231,6 @@ def _context(result: Result, max_drawn: int) -> dict[str, Any]:
         "shaded": True,
         "histograms": histograms,
         "more_features": more_features,
-        "outputs": read_outputs(result.outputs),
-        "file_groups": build_file_groups(result.files),
         "reason": result.reason,
         "is_shortened": False,
     }
@@ -249,8 +255,22 @@ def describe(result: Result) -> str:
     if result.statistics:
         lines.append(f"  statistics  {len(result.statistics.numbers)} numbers: .statistics")
         lines += _describe_statistics(result.statistics)
-    lines += [f"  {group.kind}: {group.summary}" for group in build_file_groups(result.files)]
+    if result.files:
+        tree = build_file_tree(result.files, (), dict(read_outputs(result.outputs)), _MAX_TEXT_FILES)
+        lines += [f"  files       {tree.summary}", *_describe_folder(tree, "    ")]
     return "\n".join(sanitize(line, 1000) for line in lines)
+
+
+def _describe_folder(folder: FolderNode, indent: str) -> Iterator[str]:
+    """Yield what is in a folder as lines, what is deeper further to the right."""
+    for below in folder.folders:
+        yield f"{indent}{below.name}/  {below.summary}"
+        yield from _describe_folder(below, f"{indent}  ")
+    for file in folder.files:
+        yield f"{indent}{file.name}  {file.size}{', ' if file.kind else ''}{file.kind}"
+        lines = file.text.splitlines()
+        shown = lines if len(lines) <= _MAX_TEXT_LINES else [*lines[: _MAX_TEXT_LINES - 1], "…"]
+        yield from (f"{indent}  {line}" for line in shown)
 
 
 def _describe_statistics(statistics: Statistics) -> list[str]:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 from markupsafe import Markup
@@ -21,7 +22,7 @@ from ..job.tables import ALL_SITES, ValueTable, build_site_statistics
 from .histogram import draw_histogram, place_bars
 
 MAX_FILES = 100
-"""The most files that are listed."""
+"""The most files in the tree of a static form."""
 
 MAX_FEATURES = 12
 """The most features whose histograms are drawn."""
@@ -30,14 +31,14 @@ MAX_DRAWN = 40
 """The most histograms that are drawn in the tables of a static form."""
 
 MAX_TREE_FILES = 400
-"""The most files in the tree of a live view."""
+"""The most files in the tree of a live view, and of a page of its own."""
 
 _MAX_SITES = 6  # histograms of sites drawn beside that of all sites
 _MAX_UNFOLDED_BYTES = 20_000
 _MAX_UNFOLDED_CHARS = 4000
 _MAX_OUTPUTS = 5
 _MAX_TREE_DEPTH = 8
-_KIND_OF_ONE = {
+_KINDS = {
     "model": "model",
     "metrics": "metrics",
     "scalars": "TensorBoard events",
@@ -48,19 +49,6 @@ _KIND_OF_ONE = {
     "config": "configuration",
     "output": "written by the job's code",
     "copy": "copy made for the evaluation",
-}
-_KINDS = {
-    "model": "models",
-    "metrics": "metrics",
-    "scalars": "TensorBoard events",
-    "evaluation": "evaluation",
-    "statistics": "statistics",
-    "tracking": "experiment tracking",
-    "log": "logs",
-    "config": "configuration",
-    "output": "written by the job's code",
-    "copy": "copies made for the evaluation",
-    "internal": "FLARE's own",
 }
 
 
@@ -77,15 +65,6 @@ class ModelRow:
     load_line: str
     warning: str
     action: str = ""
-
-
-@dataclass(frozen=True)
-class FileGroup:
-    """Files of a kind: the kind in words, their number and size, and their paths with sizes."""
-
-    kind: str
-    summary: str
-    files: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -243,11 +222,16 @@ def listing_to_json(results: Results, *, has_actions: bool) -> dict[str, Any]:
         "models": [asdict(row if has_actions else replace(row, action="")) for row in models],
         "histograms": [feature.to_json() for feature in histograms],
         "more_features": more_features,
-        "tree": asdict(build_file_tree(results.files, names, {})),
+        "tree": asdict(build_file_tree(results.files, names)),
     }
 
 
-def build_file_tree(files: Iterable[ResultFile], remote: Collection[str], texts: Mapping[str, str]) -> FolderNode:
+def build_file_tree(
+    files: Iterable[ResultFile],
+    remote: Collection[str] = (),
+    texts: Mapping[str, str] = MappingProxyType({}),
+    max_files: int = MAX_TREE_FILES,
+) -> FolderNode:
     """Return the files of a result as a tree; of many the first.
 
     Parameters
@@ -258,11 +242,17 @@ def build_file_tree(files: Iterable[ResultFile], remote: Collection[str], texts:
         The paths in the run folder of those that an action downloads.
     texts
         The contents that are unfolded, by such a path.
+    max_files
+        The most files in the tree; the others are counted.
     """
     shown = [(PurePosixPath(_short_name(file)).parts, file) for file in files]
-    rest = len(shown) - MAX_TREE_FILES
-    root = _build_folder("", [(parts, file) for parts, file in shown[:MAX_TREE_FILES] if parts], remote, texts)
-    return root if rest <= 0 else FolderNode("", f"{root.summary}, and {rest} more files", root.folders, root.files)
+    rest = len(shown) - max_files
+    root = _build_folder("", [(parts, file) for parts, file in shown[:max_files] if parts], remote, texts)
+    return (
+        root
+        if rest <= 0
+        else FolderNode("", f"{root.summary}, and {rest} more file{'' if rest == 1 else 's'}", root.folders, root.files)
+    )
 
 
 def _build_folder(
@@ -283,7 +273,7 @@ def _build_folder(
             FileNode(
                 sanitize("/".join(parts[depth:]), 200),
                 format_size(file.size),
-                _KIND_OF_ONE.get(file.kind, ""),
+                _KINDS.get(file.kind, ""),
                 texts.get(short, ""),
                 action_name(short) if short in remote else "",
             )
@@ -305,27 +295,6 @@ def _short_name(file: ResultFile) -> str:
 def list_names(files: Iterable[ResultFile]) -> list[str]:
     """Return the paths of files in the run folder."""
     return [_short_name(file) for file in files]
-
-
-def build_file_groups(files: Iterable[ResultFile]) -> tuple[FileGroup, ...]:
-    """Return the files of a result by kind."""
-    groups: dict[str, list[tuple[str, int]]] = {}
-    for file in files:
-        groups.setdefault(file.kind, []).append((file.path.removeprefix(RUN_FOLDER), file.size))
-    shown = MAX_FILES
-    found = []
-    for kind, entries in groups.items():
-        count = "1 file" if len(entries) == 1 else f"{len(entries)} files"
-        listed = entries[: max(0, shown)]
-        shown -= len(listed)
-        found.append(
-            FileGroup(
-                _KINDS.get(kind, kind),
-                f"{count}, {format_size(sum(size for _, size in entries))}",
-                tuple((sanitize(path, 200), format_size(size)) for path, size in listed),
-            )
-        )
-    return tuple(found)
 
 
 def build_statistics_by_site(
