@@ -87,3 +87,19 @@ def test_idle_or_slow_list_polled_less() -> None:
     assert intervals.list_interval(has_active_jobs=True, latency_s=0.01) == 2.5
     assert intervals.list_interval(has_active_jobs=False, latency_s=0.01) == 6.0
     assert intervals.list_interval(has_active_jobs=True, latency_s=1.0) == pytest.approx(20.0)
+
+
+@pytest.mark.parametrize(
+    ("sessions", "status", "log"), [(1, 0.5, 0.5), (4, 0.5, 0.63), (8, 0.98, 1.47), (20, 2.6, 3.99), (500, 2.6, 4.0)]
+)
+def test_many_sessions_stretch_intervals(sessions: int, status: float, log: float) -> None:
+    assert intervals.shared_status_interval(0.5, sessions) == pytest.approx(status)
+    assert intervals.shared_log_interval(0.5, sessions) == pytest.approx(log)
+    assert intervals.shared_status_interval(15.0, sessions) == intervals.shared_log_interval(15.0, sessions) == 15.0
+
+
+def test_sessions_that_went_silent_are_not_counted() -> None:
+    sessions = [{"Idle": "0.3"}, {"Idle": "59"}, {"Idle": "1700.5"}]
+    assert intervals.count_active_sessions(sessions) == 2
+    assert intervals.count_active_sessions([{"User": "a"}, {"Idle": None}, {"Idle": "soon"}]) == 3
+    assert intervals.count_active_sessions([]) == 1

@@ -6,6 +6,9 @@ The cost of a poll for the server was measured (FLARE 2.9, loopback): ``get_job_
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from ...api.job_status import JobStatus
 from ..job.snapshot import JobSnapshot
 
@@ -30,6 +33,15 @@ _HUNG_ACTIVITY_INTERVAL_S = 15.0  # ... if it did not answer, or cannot be reach
 _PRESENCE_INTERVAL_S = 10.0  # as often as sites report to the server
 _POLLS_PER_ROUND = 10  # polls in a long round
 
+SESSION_COUNT_INTERVAL_S = 20.0
+"""Seconds between two polls of how many admin sessions the server has."""
+
+# Many sessions share the server: each of the others adds so many seconds to the least interval, up to a maximum.
+_STATUS_S_PER_SESSION, _MAX_SHARED_STATUS_INTERVAL_S = 0.14, 2.6
+_LOG_S_PER_SESSION, _MAX_SHARED_LOG_INTERVAL_S = 0.21, 4.0
+_SESSION_IDLE_AFTER_S = 60.0  # a kernel that was killed leaves a session, which the server keeps for half an hour
+_MAX_SHARED_LIST_LATENCY_S = 0.5  # a status is not worth waiting longer for a list of jobs
+
 
 def job_interval(snapshot: JobSnapshot, now: float, latency_s: float) -> float:
     """Return the number of seconds until the next poll of a job.
@@ -44,6 +56,27 @@ def job_interval(snapshot: JobSnapshot, now: float, latency_s: float) -> float:
         The duration of the last poll: a slow server is polled less often.
     """
     return max(_base_interval(snapshot, now), latency_s / _MAX_SERVER_SHARE)
+
+
+def shared_status_interval(interval_s: float, session_count: int) -> float:
+    """Return the number of seconds until the next poll of a job's status while so many sessions are active."""
+    return max(interval_s, min(_MAX_SHARED_STATUS_INTERVAL_S, _STATUS_S_PER_SESSION * (session_count - 1)))
+
+
+def shared_log_interval(interval_s: float, session_count: int) -> float:
+    """Return the number of seconds until new text of a job's log is requested while so many sessions are active."""
+    return max(interval_s, min(_MAX_SHARED_LOG_INTERVAL_S, _LOG_S_PER_SESSION * (session_count - 1)))
+
+
+def count_active_sessions(sessions: Iterable[Mapping[str, Any]]) -> int:
+    """Return the number of sessions that sent a command lately; a monitor's own is always one."""
+    count = 0
+    for session in sessions:
+        try:
+            count += float(session.get("Idle", 0.0)) < _SESSION_IDLE_AFTER_S
+        except (TypeError, ValueError):
+            count += 1
+    return max(1, count)
 
 
 def early_allowance(interval_s: float) -> float:
@@ -82,6 +115,11 @@ def activity_interval(is_hung: bool, latency_s: float) -> float:
 def presence_interval(latency_s: float) -> float:
     """Return the number of seconds until the next poll of the connected sites and the running processes."""
     return max(_PRESENCE_INTERVAL_S, latency_s / _MAX_SERVER_SHARE)
+
+
+def is_list_quick(latency_s: float) -> bool:
+    """Return whether a list of all jobs comes soon enough for the watched ones to take their status from it."""
+    return latency_s <= _MAX_SHARED_LIST_LATENCY_S
 
 
 def should_use_list(job_count: int, stored_count: int | None) -> bool:
