@@ -10,7 +10,7 @@ from flare_widgets.monitoring import JobSnapshot, StatusChange, apply_updates
 from flare_widgets.monitoring.diagnosis import Failure
 from flare_widgets.monitoring.job.diff import NewFailure, NewMetric, NewRound, NewStatus, diff_snapshots
 from flare_widgets.monitoring.job.model import Point, Round, Workflow
-from flare_widgets.monitoring.job.updates import Diagnosed, ListedStatus, MetricValue
+from flare_widgets.monitoring.job.updates import Diagnosed, ListedStatus, MetricValue, PackingStarted
 from flare_widgets.monitoring.polling import intervals
 
 T = 1000.0
@@ -35,6 +35,13 @@ def job(status: str, age: float, *more: object) -> JobSnapshot:
         (job("RUNNING", 3600, Round(0, T - 60), Round(1, T - 30)), 3),
         (job("RUNNING", 3600, Round(0, T - 3600), Round(1, T - 30)), 5),
         (job("RUNNING", 3600, Round(0, T - 3600), Round(1, T - 30), Workflow("", total_rounds=2)), 1),
+        # The last round is about to end; it is late; it is the only one.
+        (job("RUNNING", 3600, Round(0, T - 73), Round(1, T - 33), Workflow("", total_rounds=2)), 0.5),
+        (job("RUNNING", 3600, Round(0, T - 130), Round(1, T - 90), Workflow("", total_rounds=2)), 1),
+        (job("RUNNING", 3600, Round(0, T - 30), Workflow("", total_rounds=1)), 1),
+        # It packs up its results; it does so for long.
+        (job("RUNNING", 3600, Round(0, T - 3600), PackingStarted(T - 20)), 0.5),
+        (job("RUNNING", 3600, Round(0, T - 3600), PackingStarted(T - 200)), 1),
     ],
 )
 def test_imminent_change_shortens_interval(snapshot: JobSnapshot, seconds: float) -> None:

@@ -6,7 +6,7 @@ The cost of a poll for the server was measured (FLARE 2.9, loopback): ``get_job_
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ...api.job_status import JobStatus
@@ -32,6 +32,8 @@ _ACTIVITY_INTERVAL_S = 2.0  # seconds between two polls of a site's activity, if
 _HUNG_ACTIVITY_INTERVAL_S = 15.0  # ... if it did not answer, or cannot be reached
 _PRESENCE_INTERVAL_S = 10.0  # as often as sites report to the server
 _POLLS_PER_ROUND = 10  # polls in a long round
+_MAX_FAST_PACKING_S = 60.0  # seconds that a job packs up its results and is expected to end at any moment
+_DUE_ROUND, _LATE_ROUND = 0.8, 2.0  # parts of the time of the round before: its end is near from one to the other
 
 SESSION_COUNT_INTERVAL_S = 20.0
 """Seconds between two polls of how many admin sessions the server has."""
@@ -148,9 +150,19 @@ def _base_interval(snapshot: JobSnapshot, now: float) -> float:
         return FAST_INTERVAL_S
     if snapshot.is_zombie:
         return _MAX_WAITING_INTERVAL_S
-    if snapshot.is_packing or (snapshot.total_rounds and snapshot.rounds_begun >= snapshot.total_rounds):
-        return NORMAL_INTERVAL_S
     begun = [r.started_at for r in snapshot.current_rounds[-2:] if r.started_at is not None]
+    if snapshot.packing_since is not None:
+        return FAST_INTERVAL_S if now - snapshot.packing_since < _MAX_FAST_PACKING_S else NORMAL_INTERVAL_S
+    if snapshot.total_rounds and snapshot.rounds_begun >= snapshot.total_rounds:
+        return FAST_INTERVAL_S if _is_round_due(begun, now) else NORMAL_INTERVAL_S
     if len(begun) == 2:
         return min(_MAX_RUNNING_INTERVAL_S, max(NORMAL_INTERVAL_S, (begun[1] - begun[0]) / _POLLS_PER_ROUND))
     return min(_MAX_RUNNING_INTERVAL_S, max(NORMAL_INTERVAL_S, age / 120))
+
+
+def _is_round_due(begun: Sequence[float], now: float) -> bool:
+    """Return whether the last of two rounds, by the times at which they began, is about to end."""
+    if len(begun) < 2:
+        return False
+    before, lasts = begun[1] - begun[0], now - begun[1]
+    return _DUE_ROUND * before <= lasts < _LATE_ROUND * before
