@@ -53,6 +53,7 @@ _WATCH = """() => {
   });
   window.__watching.observe(document.body, { childList: true, subtree: true, characterData: true });
 }"""
+_HAS_ENDED = "() => Object.keys(window.__seen).some((text) => text.startsWith('FINISHED'))"
 _PAINT = """([selector]) => {
   window.__painted = null;
   window.__answered = null;
@@ -125,7 +126,7 @@ def live(notebook: browser.NotebookPage) -> dict[str, list[float]]:
     return found
 
 
-def first_paint(notebook: browser.NotebookPage, show: str, selector: str) -> float:
+def first_paint(notebook: browser.NotebookPage, selector: str) -> float:
     """Return the milliseconds from the answer of the kernel until a part of the view is painted."""
     page = notebook.page
     page.evaluate("() => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = 1 }")
@@ -147,7 +148,7 @@ def large(notebook: browser.NotebookPage, setup: str, show: str, first: str, scr
     notebook.fill(setup, show)
     notebook.run(0)
     before = page_memory(notebook)
-    found = {"from the kernel's answer to the first rows, ms": first_paint(notebook, show, first)}
+    found = {"from the kernel's answer to the first rows, ms": first_paint(notebook, first)}
     frames = notebook.page.evaluate(_SCROLL, [scrolled])
     found["a frame while scrolling through all, p50, ms"] = median(frames)
     found["p95, ms"] = quantile(frames, 0.95)
