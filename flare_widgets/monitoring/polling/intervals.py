@@ -35,12 +35,12 @@ _POLLS_PER_ROUND = 10  # polls in a long round
 _MAX_FAST_PACKING_S = 60.0  # seconds that a job packs up its results and is expected to end at any moment
 _DUE_ROUND, _LATE_ROUND = 0.8, 2.0  # parts of the time of the round before: its end is near from one to the other
 
-SESSION_COUNT_INTERVAL_S = 20.0
+SESSION_COUNT_INTERVAL_S = 30.0
 """Seconds between two polls of how many admin sessions the server has."""
 
 # Many sessions share the server: each of the others adds so many seconds to the least interval, up to a maximum.
 _STATUS_S_PER_SESSION, _MAX_SHARED_STATUS_INTERVAL_S = 0.14, 2.6
-_LOG_S_PER_SESSION, _MAX_SHARED_LOG_INTERVAL_S = 0.21, 4.0
+_LOG_S_PER_SESSION, _MAX_SHARED_LOG_INTERVAL_S = 0.24, 4.5
 _SESSION_IDLE_AFTER_S = 60.0  # a kernel that was killed leaves a session, which the server keeps for half an hour
 _MAX_SHARED_LIST_LATENCY_S = 0.5  # a status is not worth waiting longer for a list of jobs
 
