@@ -59,9 +59,9 @@ def _system(session: Session, young: bool, version: str) -> None:
     assert sorted(client.name for client in session.get_connected_client_list()) == SITES
     assert "server" in str(session.check_status("all"))
     sessions = session.start(commands.list_sessions()).result()
-    assert all(float(each["Idle"]) >= 0 for each in sessions)
+    assert all(float(each["IDLE"]) >= 0 for each in sessions)
     assert intervals.count_active_sessions(sessions) >= 1
-    assert session.kit.username in {each["User"] for each in sessions}
+    assert session.kit.username in {each["USER"] for each in sessions}
     assert {row["client_name"]: row["status"] for row in session.get_client_job_status() or ()} == dict.fromkeys(
         SITES, "no_jobs"
     )

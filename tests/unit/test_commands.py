@@ -212,7 +212,7 @@ def test_registrations_in_table_of_server(rows: Any, registered: dict[str, str])
 @pytest.mark.parametrize(
     ("rows", "sessions"),
     [
-        ([["User", "Idle"], ["ada", "0.5"], ["ada"], "x"], [{"User": "ada", "Idle": "0.5"}]),
+        ([["User", "Idle"], ["ada", "0.5"], ["ada"], "x"], [{"USER": "ada", "IDLE": "0.5"}]),
         ([["User", "Idle"]], []),
         ([], []),
         ([None, ["ada", "0.5"]], []),

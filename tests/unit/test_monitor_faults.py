@@ -117,7 +117,7 @@ def test_commands_minute_of_kernel_in_class(
 ) -> None:
     """A kernel watches a job with short rounds, and the table of jobs."""
     session = ScriptedSession("job")
-    session.answers["list_sessions"] = lambda _: [{"User": "admin", "Idle": "0.5"}] * sessions + [{"Idle": "900"}] * 50
+    session.answers["list_sessions"] = lambda _: [{"USER": "admin", "IDLE": "0.5"}] * sessions + [{"IDLE": "900"}] * 50
     simulation = Simulation(monkeypatch, session)
     watch, table = simulation.monitor.watch("job"), simulation.monitor.watch_jobs()
     rounds = iter(range(1000))
@@ -287,7 +287,7 @@ def test_many_rounds_do_not_leak_resources(monkeypatch: pytest.MonkeyPatch) -> N
     assert number > 500
     assert watch.snapshot.round is not None
     assert watch.snapshot.round > number - 40
-    assert after[0] - before[0] < 50_000, (before, after)
+    assert after[0] - before[0] < 100_000, (before, after)
     assert after[1] <= before[1] + 1
     assert after[2] <= before[2] + 1
 

@@ -106,7 +106,7 @@ def test_many_sessions_stretch_intervals(sessions: int, status: float, log: floa
 
 
 def test_sessions_that_went_silent_are_not_counted() -> None:
-    sessions = [{"Idle": "0.3"}, {"Idle": "59"}, {"Idle": "1700.5"}]
+    sessions = [{"IDLE": "0.3"}, {"IDLE": "59"}, {"IDLE": "1700.5"}]
     assert intervals.count_active_sessions(sessions) == 2
-    assert intervals.count_active_sessions([{"User": "a"}, {"Idle": None}, {"Idle": "soon"}]) == 3
+    assert intervals.count_active_sessions([{"USER": "a"}, {"IDLE": None}, {"IDLE": "soon"}]) == 3
     assert intervals.count_active_sessions([]) == 1

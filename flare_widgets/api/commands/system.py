@@ -80,7 +80,7 @@ def report_env(names: str | list[str] | None = None) -> Command[list[dict[str, A
 
 
 def list_sessions() -> Command[list[dict[str, Any]]]:
-    """Return the admin sessions that the server knows, each by the headings of the console's table."""
+    """Return the admin sessions that the server knows, each by the headings of the console's table, in capitals."""
     return Command("list_sessions", _read_sessions, Effect.READ, needs_meta=False)
 
 
@@ -124,7 +124,7 @@ def _read_sessions(reply: CommandReply) -> list[dict[str, Any]]:
         header, *sessions = rows if isinstance(rows, list) and rows else [None]
         if isinstance(header, list):
             rows = [row for row in sessions if isinstance(row, list) and len(row) == len(header)]
-            return [dict(zip(map(str, header), row, strict=True)) for row in rows]
+            return [dict(zip((str(name).upper() for name in header), row, strict=True)) for row in rows]
     return []
 
 

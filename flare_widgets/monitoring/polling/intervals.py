@@ -75,7 +75,7 @@ def count_active_sessions(sessions: Iterable[Mapping[str, Any]]) -> int:
     count = 0
     for session in sessions:
         try:
-            count += float(session.get("Idle", 0.0)) < _SESSION_IDLE_AFTER_S
+            count += float(session.get("IDLE", 0.0)) < _SESSION_IDLE_AFTER_S
         except (TypeError, ValueError):
             count += 1
     return max(1, count)
