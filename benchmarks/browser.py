@@ -16,6 +16,7 @@ from statistics import median
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "browser"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
 from conftest import ARGUMENTS, CHROMIUM, tab
 from lab_page import NotebookPage

@@ -24,6 +24,7 @@ from typing import Any
 import psutil
 
 from flare_widgets import LocalFederation, Session, connect
+from flare_widgets.monitoring.polling import intervals
 
 from . import jobs
 from .monitoring import say, server_of, used
@@ -73,7 +74,7 @@ def measure(count: int) -> dict[str, Any]:
             idle, _ = _observe(server, federation.folder, WINDOW_S / 2)
             say(f"{count} kernels connect")
             with kernels(kit, [ids[number % RUNNING_JOBS] for number in range(count)], folder) as started:
-                time.sleep(SETTLE_S)
+                time.sleep(intervals.SESSION_COUNT_INTERVAL_S + SETTLE_S)  # each knows of all
                 _tell(started)
                 say(f"{WINDOW_S:g} s of watching")
                 busy, actions = _observe(server, federation.folder, WINDOW_S)

@@ -7,6 +7,7 @@ snapshots, and notifies the watches. It never prints: every message is in a snap
 from __future__ import annotations
 
 import contextvars
+import functools
 import logging
 import os
 import threading
@@ -29,9 +30,9 @@ from .job.watched_job import JobPoller, WatchedJob
 from .job_list.watch import JobsWatch, WatchedJobList
 from .polling import intervals, polls
 from .polling.batch_status import BatchStatusPoll
-from .polling.pending import PendingPoll, describe_retry, find_disconnect
+from .polling.pending import PendingPoll, SharedRequest, describe_retry, find_disconnect
 from .polling.poller import INTERNAL_ERROR_DELAY_S, Poller
-from .system.watch import SystemWatch
+from .system.watch import SystemWatch, read_server
 from .watch import BaseWatch, check_process, refuse_copy
 
 __all__ = ["Monitor", "Watch", "WatchState"]
@@ -75,6 +76,16 @@ class Monitor:
         )
         self._system_watches: set[SystemWatch] = set()
         self._job_list = WatchedJobList(session, self._wake)
+        # A count is not worth asking for by a script that ends at once.
+        self._session_count_poller: Poller[int] = Poller(
+            "the number of sessions",
+            standby=lambda: not self._is_polled,
+            interval_s=intervals.SESSION_COUNT_INTERVAL_S,
+            backoff_s=intervals.SESSION_COUNT_INTERVAL_S,
+            max_backoff_s=intervals.SESSION_COUNT_INTERVAL_S,
+            first_at=time.monotonic() + intervals.SESSION_COUNT_INTERVAL_S,
+        )
+        self._session_count = 1  # that are active; also while it is unknown
         self._is_woken = False
         self._disconnect: ConnectionProblem | None = None  # while the session is reconnecting or the server is silent
         self._suspended_until = 0.0
@@ -234,16 +245,12 @@ class Monitor:
         ]
         if not self._paused:
             jobs, systems = self._jobs.values(), self._system_watches
-            pollers: list[Poller[Any]] = [self._presence_poller, *self._job_list.pollers]
+            pollers: list[Poller[Any]] = [self._presence_poller, self._session_count_poller, *self._job_list.pollers]
             pollers += [poller for job in jobs for poller in job.pollers]
             pollers += [poller for system in systems for poller in system.pollers]
             due += [at for poller in pollers if (at := poller.next_at()) is not None]
             # A watch must show a disconnect at once.
-            if (
-                self._job_list.has_observers
-                or any(job.needs_status for job in jobs)
-                or any(system.is_active for system in systems)
-            ):
+            if self._is_polled or any(system.is_active for system in systems):
                 due.append(now + _CONNECTION_CHECK_INTERVAL_S)
         return max(0.0, max(min(due), self._suspended_until) - now) if due else None
 
@@ -264,9 +271,9 @@ class Monitor:
         self._disconnect = lost
 
     def _start_due_polls(self, jobs: Sequence[WatchedJob], now: float) -> None:
-        due = [job for job in jobs if job.status_poller.is_due(now)]
-        if due:
-            self._batch_poll.begin_if_cheaper([job for job in jobs if self._can_use_list(job, now)], due)
+        listable = [job for job in jobs if job.can_use_list]
+        soon = [job for job in listable if self._is_almost_due(job, now)]
+        self._batch_poll.begin_if_due(listable, soon, self._job_list.poller, now)
         for job in jobs:
             job_id = job.snapshot.job_id
             if job.status_poller.is_due(now):
@@ -276,19 +283,31 @@ class Monitor:
             for name, poller in job.activity_pollers().items():
                 if poller.is_due(now):
                     self._begin(poller, polls.poll_activity(job_id, name))
-        if self._presence_poller.is_due(now):
-            self._begin(
-                self._presence_poller, polls.poll_system([job.snapshot.job_id for job in jobs], self._clock_offset)
-            )
+        if self._presence_poller.is_due(now) or self._job_list.presence_poller.is_due(now):
+            self._begin_presence_poll([job.snapshot.job_id for job in jobs])
+        if self._session_count_poller.is_due(now):
+            self._begin(self._session_count_poller, polls.poll_session_count())
 
     def _begin(self, poller: Poller[Any], poll: Any) -> None:
         poller.begin(PendingPoll(self.session, poll, self._wake))
 
-    def _can_use_list(self, job: WatchedJob, now: float) -> bool:
-        """Return whether a job is due, or almost due, and its status can be read from a list."""
+    def _begin_presence_poll(self, job_ids: list[str]) -> None:
+        """Ask once for the watched jobs and for the job list."""
+        poll: PendingPoll[polls.Answer] = PendingPoll(self.session, polls.poll_system_info(), self._wake)
+        offset = self._clock_offset
+        if self._presence_poller.next_at() is not None:
+            read = functools.partial(polls.read_system_info, job_ids=job_ids, clock_offset=offset)
+            self._presence_poller.begin(SharedRequest(poll, read))
+        if self._job_list.presence_poller.next_at() is not None:
+            self._job_list.presence_poller.begin(
+                SharedRequest(poll, functools.partial(read_server, clock_offset=offset))
+            )
+        poll.start()
+
+    def _is_almost_due(self, job: WatchedJob, now: float) -> bool:
+        """Return whether the status of a job is due, or may be polled already to share a list with others."""
         at = job.status_poller.next_at()
-        # Callbacks need the whole meta, and so does a job without any data yet.
-        if at is None or job.needs_meta or job.is_unlisted or any(w.has_callback for w in job.active_watches):
+        if at is None:
             return False
         return at - intervals.early_allowance(self._status_interval(job, 0.0)) <= now
 
@@ -305,12 +324,23 @@ class Monitor:
                 why, job.stall_check = job.stall_check.result, None
                 if why is not None and not job.snapshot.ended:
                     self._apply(job, [why])
+        self._receive_session_count(now)
         presence = self._presence_poller.receive(now)
         if presence is not None:
             self._presence_poller.interval_s = intervals.presence_interval(self._presence_poller.latency_s)
             for job in jobs:
                 if job.needs_details and (found := presence.get(job.snapshot.job_id)):
                     self._apply(job, found)
+
+    def _receive_session_count(self, now: float) -> None:
+        try:
+            count = self._session_count_poller.receive(now)
+        except AuthorizationError:
+            self._session_count_poller.stop()  # this user may not know it
+        except FlareError:
+            pass  # the jobs' own polls tell that the server does not answer
+        else:
+            self._session_count = count or self._session_count
 
     def _receive_one(self, job: WatchedJob, poller: JobPoller, now: float) -> list[Update]:
         try:
@@ -322,6 +352,8 @@ class Monitor:
             return []
         if poller in (job.status_poller, job.rounds_poller):
             poller.interval_s = self._status_interval(job, poller.latency_s)
+            if poller is job.rounds_poller and self.poll_interval is None:
+                poller.interval_s = intervals.shared_log_interval(poller.interval_s, self._session_count)
         else:
             is_hung = any(isinstance(update, GroupUnavailable) for update in updates)
             poller.interval_s = intervals.activity_interval(is_hung, poller.latency_s)
@@ -336,7 +368,8 @@ class Monitor:
     def _status_interval(self, job: WatchedJob, latency_s: float) -> float:
         if self.poll_interval is not None:
             return self.poll_interval
-        return intervals.job_interval(job.snapshot, time.time(), latency_s)
+        interval_s = intervals.job_interval(job.snapshot, time.time(), latency_s)
+        return intervals.shared_status_interval(interval_s, self._session_count)
 
     def _apply(self, job: WatchedJob, updates: list[Update]) -> None:
         before = job.snapshot
@@ -368,7 +401,7 @@ class Monitor:
         """Update the watches of the job list."""
         if not self._job_list.watches:
             return
-        news = self._job_list.run_once(now, self._paused, self._clock_offset, self._disconnect)
+        news = self._job_list.run_once(now, self._clock_offset, self._disconnect)
         snapshots = [job.snapshot for job in jobs]
         progress = {s.job_id: short_progress(s) for s in snapshots if s.status == JobStatus.RUNNING}
         arguments = {s.job_id: tuple((a.name, a.value) for a in s.arguments) for s in snapshots}
@@ -393,6 +426,11 @@ class Monitor:
                 watch._fail(error, trouble)
             return
         self._apply(job, [describe_retry(self.session.kit.address, error, retry_count)])
+
+    @property
+    def _is_polled(self) -> bool:
+        """True if anybody watches the job list, or waits for the status of a job."""
+        return self._job_list.has_observers or any(job.needs_status for job in list(self._jobs.values()))
 
     @property
     def _clock_offset(self) -> float:

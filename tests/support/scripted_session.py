@@ -99,6 +99,7 @@ class ScriptedSession(Fake):
             "get_job_meta": lambda words: dict(self.metas[words[1]]),
             "list_jobs": lambda _: [dict(meta) for meta in self.metas.values()],
             "check_status": self._system,
+            "list_sessions": lambda _: [{"USER": "lead", "IDLE": "0.01"}],
             "show_stats": lambda words: {words[-1]: {"ClientRunner": {"current_tasks": ["train"]}}},
             **dict.fromkeys(("tail", "cat", "ls"), self._shell),
         }

@@ -10,8 +10,9 @@ import pytest
 from jobs import ECHO, RESULT, RESULT_SIZE, with_code, write_job
 from waiting import wait_until
 
-from flare_widgets.api import FlareError, InternalError, JobNotDone, Session
+from flare_widgets.api import FlareError, InternalError, JobNotDone, Session, commands
 from flare_widgets.errors import JobNotFound, NoConnection
+from flare_widgets.monitoring.polling import intervals
 
 #: More than one chunk of an upload (1 MiB), and less than what FLARE's own sites can receive over http (4 MiB:
 #: they leave aiohttp's limit for messages as it is).
@@ -57,6 +58,10 @@ def _system(session: Session, young: bool, version: str) -> None:
     assert sorted(client.name for client in info.client_info) == SITES
     assert sorted(client.name for client in session.get_connected_client_list()) == SITES
     assert "server" in str(session.check_status("all"))
+    sessions = session.start(commands.list_sessions()).result()
+    assert all(float(each["IDLE"]) >= 0 for each in sessions)
+    assert intervals.count_active_sessions(sessions) >= 1
+    assert session.kit.username in {each["USER"] for each in sessions}
     assert {row["client_name"]: row["status"] for row in session.get_client_job_status() or ()} == dict.fromkeys(
         SITES, "no_jobs"
     )

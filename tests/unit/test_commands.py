@@ -209,6 +209,22 @@ def test_registrations_in_table_of_server(rows: Any, registered: dict[str, str])
     assert commands.get_registrations().parse_reply(said) == registered
 
 
+@pytest.mark.parametrize(
+    ("rows", "sessions"),
+    [
+        ([["User", "Idle"], ["ada", "0.5"], ["ada"], "x"], [{"USER": "ada", "IDLE": "0.5"}]),
+        ([["User", "Idle"]], []),
+        ([], []),
+        ([None, ["ada", "0.5"]], []),
+        ("User", []),
+    ],
+)
+def test_sessions_in_table_of_server(rows: Any, sessions: list[dict[str, Any]]) -> None:
+    said = CommandReply(({"type": "string", "data": "x"}, {"type": "table", "rows": rows}), {"status": "ok"})
+    assert commands.list_sessions().parse_reply(said) == sessions
+    assert commands.list_sessions().parse_reply(answered({"status": "ok"})) == []
+
+
 def test_jobs_that_are_answered() -> None:
     assert commands.list_jobs().parse_reply(answered({"jobs": [{"job_id": "a"}, 5, {"job_id": "b"}]})) == [
         {"job_id": "a"},

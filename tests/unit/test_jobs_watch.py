@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from scripted_session import ScriptedSession
+from simulation import Simulation
 
 from flare_widgets.api import SessionState
 from flare_widgets.api.models import JobInfo, ServerInfo, SystemInfo
 from flare_widgets.errors import AuthorizationError, NoConnection, SessionClosed
 from flare_widgets.monitoring import Monitor, WatchState
-from flare_widgets.monitoring.callbacks import CallbackPool
 from flare_widgets.monitoring.job_list import watch as watching
 from flare_widgets.monitoring.job_list.watch import JobsSnapshot, ListedJob, read_list
 from flare_widgets.monitoring.polling import intervals
@@ -125,22 +125,22 @@ def test_jobs_appear_change_and_disappear(watcher):
     assert len(details) == 2  # once for the first two, once for the new one
 
 
-def test_list_is_polled_only_while_anybody_looks():
+def test_list_is_polled_only_while_anybody_looks(monkeypatch):
     session = ScriptedSession("a")
-    jobs = watching.WatchedJobList(session, lambda: None)
-    jobs.watches = [watching.JobsWatch(jobs, CallbackPool()) for _ in range(2)]
+    simulation = Simulation(monkeypatch, session)
+    one, other = (simulation.monitor.watch_jobs() for _ in range(2))
 
     def lists_at(now):
-        jobs.run_once(now, paused=False, clock_offset=0.0)
+        simulation.clock.now = now
+        simulation.step()
         return session.sent.count("list_jobs")
 
-    one, other = jobs.watches
     assert [lists_at(now) for now in (0.0, 2.4, 2.5)] == [1, 1, 2]
     one.pause()
     assert lists_at(5.0) == 3
     other.pause()
     assert lists_at(100.0) == 3
-    assert jobs.poller.next_at() is None
+    assert simulation.monitor._job_list.poller.next_at() is None
     one.resume()
     assert lists_at(100.0) == 4
 
@@ -243,17 +243,21 @@ def test_many_jobs_listed_few_asked_singly():
     assert [command.line for command in asked] == ["get_job_meta x"]
 
 
-def test_job_whose_process_was_lost_is_listed_as_lost():
+def test_job_whose_process_was_lost_is_listed_as_lost(monkeypatch):
     session = ScriptedSession("a", "b")
-    session.answers["list_jobs"] = lambda _: [entry(job, "RUNNING", duration="0:01:00") for job in session.metas]
-    jobs = watching.WatchedJobList(session, lambda: None)
-    jobs.watches = [watching.JobsWatch(jobs, CallbackPool())]
+    simulation = Simulation(monkeypatch, session)
+    session.answers["list_jobs"] = lambda _: [
+        entry(job, "RUNNING", duration=f"0:01:{simulation.clock.now:02.0f}") for job in session.metas
+    ]
+    simulation.monitor.watch_jobs()
+    jobs = simulation.monitor._job_list
 
     def look(now):
-        jobs.run_once(now, paused=False, clock_offset=0.0)
+        simulation.clock.now = now
+        simulation.step()
         return {job.job_id: job for job in jobs.snapshot.jobs}
 
-    started = time.time() - 500
+    started = simulation.clock.time() - 500
     session.answers["check_status"] = lambda _: SystemInfo(
         ServerInfo("started", started), [], [JobInfo(job, "app") for job in sorted(session.running)]
     )
@@ -261,7 +265,7 @@ def test_job_whose_process_was_lost_is_listed_as_lost():
     assert not any(job.is_lost for job in look(3.0).values())
     # The server was killed and is back; it has one of the two again, for all it says.
     session.running.remove("a")
-    started = time.time() - 5
+    started = simulation.clock.time() - 5
     look(20.0)
     found = look(24.0)
     assert (found["a"].is_lost, found["b"].is_lost) == (True, False)
@@ -272,13 +276,14 @@ def test_job_whose_process_was_lost_is_listed_as_lost():
     assert [job.progress for job in sorted(jobs.snapshot.jobs, key=lambda job: job.job_id)] == ["", "round 4/8"]
 
 
-def test_job_without_process_on_the_same_server_is_not_lost():
+def test_job_without_process_on_the_same_server_is_not_lost(monkeypatch):
     session = ScriptedSession("a")
     session.running.clear()
+    simulation = Simulation(monkeypatch, session)
+    started = simulation.clock.time() - 500
     session.answers["list_jobs"] = lambda _: [entry("a", "RUNNING", duration="0:01:00")]
-    session.answers["check_status"] = lambda _: SystemInfo(ServerInfo("started", time.time() - 500), [], [])
-    jobs = watching.WatchedJobList(session, lambda: None)
-    jobs.watches = [watching.JobsWatch(jobs, CallbackPool())]
-    for now in (0.0, 3.0, 20.0, 24.0, 60.0, 64.0):
-        jobs.run_once(now, paused=False, clock_offset=0.0)
-    assert not jobs.snapshot.jobs[0].is_lost
+    session.answers["check_status"] = lambda _: SystemInfo(ServerInfo("started", started), [], [])
+    table = simulation.monitor.watch_jobs()
+    simulation.run(64.0)
+    assert session.counts()["check_status"] >= 6
+    assert not table.snapshot.jobs[0].is_lost

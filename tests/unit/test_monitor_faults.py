@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scripted_session import Clock, ScriptedSession, record
+from scripted_session import ScriptedSession, record
+from simulation import Simulation
 
 from flare_widgets.api import MonitorReturnCode
 from flare_widgets.errors import AuthorizationError, JobNotFound, NoConnection, SessionClosed
 from flare_widgets.monitoring import JobSnapshot, Monitor, Watch, WatchState, apply_updates
 from flare_widgets.monitoring import monitor as monitor_module
 from flare_widgets.monitoring.job import state
-from flare_widgets.monitoring.polling import pending as polling_module
 
 PATIENCE = 20.0
 Make = Callable[..., Monitor]
@@ -69,36 +69,11 @@ def no_connection(_: Any) -> Any:
 # -- cost -----------------------------------------------------------------------------------------------------
 
 
-class Simulation:
-    """A monitor without its thread, on a clock that is moved: what it sends in a time can be counted."""
-
-    def __init__(self, patch: pytest.MonkeyPatch, session: ScriptedSession) -> None:
-        self.clock = Clock()
-        patch.setattr(monitor_module, "time", self.clock)
-        patch.setattr(polling_module, "time", self.clock)
-        self.session = session
-        self.monitor = Monitor(session)
-        self.monitor._thread = threading.current_thread()  # so that it starts none
-
-    def run(self, seconds: float, each: Callable[[float], None] = lambda _: None) -> None:
-        end = self.clock.now + seconds
-        while self.clock.now < end:
-            each(self.clock.now)
-            self.monitor._is_woken = True
-            if not self.monitor._wait():
-                return
-            self.monitor._run_once()
-            while self.monitor._is_woken:  # answers that came at once
-                self.monitor._is_woken = False
-                self.monitor._run_once()
-            pause = self.monitor._seconds_until_due()
-            self.clock.now += min(1.0, max(0.01, 1.0 if pause is None else pause))
-
-
 @pytest.mark.parametrize(
     ("jobs", "details", "most"),
     [
         # A look every 5 s at a job that has been running for hours, and one every 10 s at the server.
+        # How many others there are is asked every 30 s.
         (1, True, {"get_job_meta": 0, "list_jobs": 13, "tail": 13, "check_status": 7}),
         (1, False, {"get_job_meta": 0, "list_jobs": 13}),
         (10, True, {"get_job_meta": 0, "list_jobs": 13, "tail": 130, "check_status": 7}),
@@ -117,6 +92,7 @@ def test_commands_minute(monkeypatch: pytest.MonkeyPatch, jobs: int, details: bo
     simulation.session.sent.clear()
     simulation.run(60)
     counts = simulation.session.counts()
+    assert counts.pop("list_sessions") <= 3
     assert set(counts) <= set(most)
     assert all(counts.get(verb, 0) <= most[verb] for verb in most), counts
     assert counts["list_jobs"] >= 11
@@ -124,6 +100,90 @@ def test_commands_minute(monkeypatch: pytest.MonkeyPatch, jobs: int, details: bo
         assert counts["tail"] >= 11 * jobs
     age = simulation.clock.time()
     assert all(age - (watch.snapshot.facts_at or 0) < 7 for watch in watches)
+
+
+@pytest.mark.parametrize(
+    ("sessions", "most"),
+    [
+        # Alone: rounds of 2 s are looked for each second.
+        (1, {"get_job_meta": 0, "list_jobs": 61, "tail": 61, "check_status": 7, "list_sessions": 3}),
+        (5, {"get_job_meta": 0, "list_jobs": 61, "tail": 61, "check_status": 7, "list_sessions": 3}),
+        (20, {"get_job_meta": 0, "list_jobs": 25, "tail": 15, "check_status": 7, "list_sessions": 3}),
+        (100, {"get_job_meta": 0, "list_jobs": 25, "tail": 15, "check_status": 7, "list_sessions": 3}),
+    ],
+)
+def test_commands_minute_of_kernel_in_class(
+    monkeypatch: pytest.MonkeyPatch, sessions: int, most: dict[str, int]
+) -> None:
+    """A kernel watches a job with short rounds, and the table of jobs."""
+    session = ScriptedSession("job")
+    session.answers["list_sessions"] = lambda _: [{"USER": "admin", "IDLE": "0.5"}] * sessions + [{"IDLE": "900"}] * 50
+    simulation = Simulation(monkeypatch, session)
+    watch, table = simulation.monitor.watch("job"), simulation.monitor.watch_jobs()
+    rounds = iter(range(1000))
+    started: dict[int, float] = {}
+    ages: list[float] = []
+
+    def train(now: float) -> None:
+        if now // 2 not in started:
+            started[int(now // 2)] = now
+            seconds = int(simulation.clock.time()) - 1_794_960_000
+            session.files["job"].write(record(f"Round {next(rounds)} started.", seconds))
+        ages.append(simulation.clock.time() - min(watch.snapshot.facts_at or 0, table.snapshot.facts_at or 0))
+
+    simulation.run(60, train)
+    session.sent.clear()
+    ages.clear()
+    simulation.run(60, train)
+    counts = session.counts()
+    assert set(counts) <= set(most)
+    assert all(counts.get(verb, 0) <= most[verb] for verb in most), counts
+    assert counts["tail"] >= 12
+    assert max(ages) < 3.0
+
+
+def test_kernel_without_permission_asks_for_sessions_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = ScriptedSession("job")
+    session.answers["list_sessions"] = refuse
+    simulation = Simulation(monkeypatch, session)
+    simulation.monitor.watch("job")
+    simulation.run(120)
+    assert session.counts()["list_sessions"] == 1
+    assert session.counts()["tail"] >= 24
+
+
+def test_watched_jobs_take_status_from_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too many jobs are stored to list them for a watched job alone."""
+    session = ScriptedSession("job")
+    session.metas |= {f"old-{n}": {"job_id": f"old-{n}", "status": "FINISHED:COMPLETED"} for n in range(100)}
+    simulation = Simulation(monkeypatch, session)
+    watch, table = simulation.monitor.watch("job"), simulation.monitor.watch_jobs()
+    simulation.run(60)
+    session.sent.clear()
+    simulation.run(60)
+    assert session.counts().get("get_job_meta", 0) == 0  # the table's list comes more often
+    assert session.counts()["list_jobs"] <= 25
+    session.end("job")
+    table.pause()
+    simulation.run(60)
+    assert watch.snapshot.ended
+
+
+def test_slow_table_delays_no_watched_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = ScriptedSession("job")
+    simulation = Simulation(monkeypatch, session)
+    simulation.monitor.watch_jobs()
+    simulation.run(30)
+    hung: concurrent.futures.Future[Any] = concurrent.futures.Future()
+    simulation.monitor._job_list.poller.latency_s = 3.0
+    session.answers["list_jobs"] = lambda _: hung
+    simulation.monitor._batch_poll.stored_count = 5000
+    simulation.run(5)
+    watch = simulation.monitor.watch("job")
+    watch.needs_details = False
+    session.sent.clear()
+    simulation.run(60)
+    assert session.counts()["get_job_meta"] >= 12
 
 
 def test_many_stored_jobs_are_queried_singly(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,7 +206,7 @@ def test_staggered_jobs_share_list_requests(monkeypatch: pytest.MonkeyPatch) -> 
     simulation.run(60)
     simulation.session.sent.clear()
     simulation.run(60)
-    assert sum(simulation.session.counts().values()) <= 30
+    assert sum(simulation.session.counts().values()) <= 33
 
 
 def test_other_study_job_is_queried_singly(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,7 +287,7 @@ def test_many_rounds_do_not_leak_resources(monkeypatch: pytest.MonkeyPatch) -> N
     assert number > 500
     assert watch.snapshot.round is not None
     assert watch.snapshot.round > number - 40
-    assert after[0] - before[0] < 50_000, (before, after)
+    assert after[0] - before[0] < 100_000, (before, after)
     assert after[1] <= before[1] + 1
     assert after[2] <= before[2] + 1
 

@@ -10,7 +10,7 @@ from flare_widgets.monitoring import JobSnapshot, StatusChange, apply_updates
 from flare_widgets.monitoring.diagnosis import Failure
 from flare_widgets.monitoring.job.diff import NewFailure, NewMetric, NewRound, NewStatus, diff_snapshots
 from flare_widgets.monitoring.job.model import Point, Round, Workflow
-from flare_widgets.monitoring.job.updates import Diagnosed, ListedStatus, MetricValue
+from flare_widgets.monitoring.job.updates import Diagnosed, ListedStatus, MetricValue, PackingStarted
 from flare_widgets.monitoring.polling import intervals
 
 T = 1000.0
@@ -35,6 +35,13 @@ def job(status: str, age: float, *more: object) -> JobSnapshot:
         (job("RUNNING", 3600, Round(0, T - 60), Round(1, T - 30)), 3),
         (job("RUNNING", 3600, Round(0, T - 3600), Round(1, T - 30)), 5),
         (job("RUNNING", 3600, Round(0, T - 3600), Round(1, T - 30), Workflow("", total_rounds=2)), 1),
+        # The last round is about to end; it is late; it is the only one.
+        (job("RUNNING", 3600, Round(0, T - 73), Round(1, T - 33), Workflow("", total_rounds=2)), 0.5),
+        (job("RUNNING", 3600, Round(0, T - 130), Round(1, T - 90), Workflow("", total_rounds=2)), 1),
+        (job("RUNNING", 3600, Round(0, T - 30), Workflow("", total_rounds=1)), 1),
+        # It packs up its results; it does so for long.
+        (job("RUNNING", 3600, Round(0, T - 3600), PackingStarted(T - 20)), 0.5),
+        (job("RUNNING", 3600, Round(0, T - 3600), PackingStarted(T - 200)), 1),
     ],
 )
 def test_imminent_change_shortens_interval(snapshot: JobSnapshot, seconds: float) -> None:
@@ -87,3 +94,19 @@ def test_idle_or_slow_list_polled_less() -> None:
     assert intervals.list_interval(has_active_jobs=True, latency_s=0.01) == 2.5
     assert intervals.list_interval(has_active_jobs=False, latency_s=0.01) == 6.0
     assert intervals.list_interval(has_active_jobs=True, latency_s=1.0) == pytest.approx(20.0)
+
+
+@pytest.mark.parametrize(
+    ("sessions", "status", "log"), [(1, 0.5, 0.5), (4, 0.5, 0.72), (8, 0.98, 1.68), (20, 2.6, 4.5), (500, 2.6, 4.5)]
+)
+def test_many_sessions_stretch_intervals(sessions: int, status: float, log: float) -> None:
+    assert intervals.shared_status_interval(0.5, sessions) == pytest.approx(status)
+    assert intervals.shared_log_interval(0.5, sessions) == pytest.approx(log)
+    assert intervals.shared_status_interval(15.0, sessions) == intervals.shared_log_interval(15.0, sessions) == 15.0
+
+
+def test_sessions_that_went_silent_are_not_counted() -> None:
+    sessions = [{"IDLE": "0.3"}, {"IDLE": "59"}, {"IDLE": "1700.5"}]
+    assert intervals.count_active_sessions(sessions) == 2
+    assert intervals.count_active_sessions([{"USER": "a"}, {"IDLE": None}, {"IDLE": "soon"}]) == 3
+    assert intervals.count_active_sessions([]) == 1

@@ -214,7 +214,7 @@ def test_pending_poll_without_commands_ends_at_once() -> None:
 def share_list(session: ScriptedSession, *jobs: WatchedJob) -> BatchStatusPoll:
     batch = BatchStatusPoll(session, lambda: None)
     batch.stored_count = len(jobs)
-    batch.begin_if_cheaper(jobs, jobs)
+    batch.begin_if_due(jobs, jobs, Poller("the list"), 0.0)
     assert session.sent == ["list_jobs"]
     return batch
 

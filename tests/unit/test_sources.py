@@ -62,12 +62,12 @@ def test_status(session: ScriptedSession) -> None:
 
 
 def test_one_question_tells_all_jobs_what_runs(session: ScriptedSession) -> None:
-    found = run(polls.poll_system(["job", "other"], clock_offset=5.0), session)
+    found = polls.read_system_info(run(polls.poll_system_info(), session), ["job", "other"], clock_offset=5.0)
     assert found["job"][0] == ProcessPresence(True, NOW)
     assert found["other"][0] == ProcessPresence(False, NOW)
     assert SiteActivity("site-2", last_seen=-4.0) in found["other"]
     session.answers["check_status"] = refuse
-    assert run(polls.poll_system(["job"], 0.0), session)["job"] == [
+    assert polls.read_system_info(run(polls.poll_system_info(), session), ["job"], 0.0)["job"] == [
         GroupUnavailable("system", "not permitted: user is not authorized", NOW)
     ]
 

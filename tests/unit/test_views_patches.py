@@ -43,6 +43,20 @@ def test_patch_of_a_long_list_has_the_changes_only() -> None:
     assert len(json.dumps(diff(rows, after))) < 100
 
 
+def test_equal_patches_of_items_are_sent_once() -> None:
+    rows = [[f"site-{n}", "s" * 30, None] for n in range(1000)]
+    after = [[name, f"{cells}w", mark] for name, cells, mark in rows]
+    patch = diff(rows, after)
+    assert len(json.dumps(patch)) < 6_000
+    assert apply(rows, json.loads(json.dumps(patch))) == after
+
+
+def test_patches_that_a_page_tells_apart_are_not_joined() -> None:
+    patch = diff([["a", None], ["b", None], ["c", None], ["d", 0]], [["a", 1], ["b", True], ["c", 1.5], ["d", 0]])
+    assert patch is not None
+    assert list(patch["keys"]) == ["0", "1", "2"]
+
+
 def test_receiver_applies_the_next_patch_only() -> None:
     traits: dict[str, object] = {"view_model": {"a": 1}, "revision": 4}
     receive(traits, {"patch": {"seq": 5, "changes": {"view_model": {"keys": {"a": {"set": 2}}}}}})

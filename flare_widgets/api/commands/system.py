@@ -79,6 +79,11 @@ def report_env(names: str | list[str] | None = None) -> Command[list[dict[str, A
     return Command(join_words(words), read, Effect.READ)
 
 
+def list_sessions() -> Command[list[dict[str, Any]]]:
+    """Return the admin sessions that the server knows, each by the headings of the console's table, in capitals."""
+    return Command("list_sessions", _read_sessions, Effect.READ, needs_meta=False)
+
+
 def restart(target_type: str, names: list[str] | None = None) -> Command[dict[str, Any]]:
     """Restart the server with all sites, or sites."""
     return Command(target_line("restart", target_type, names), read_meta)
@@ -111,6 +116,16 @@ def _read_registrations(reply: CommandReply) -> dict[str, str]:
             name, token = header.index("CLIENT"), header.index("TOKEN")
             return {str(r[name]): str(r[token]) for r in sites if isinstance(r, list) and len(r) == len(header)}
     return {}
+
+
+def _read_sessions(reply: CommandReply) -> list[dict[str, Any]]:
+    for item in reply.items:
+        rows = item.get("rows") if item.get("type") == "table" else None
+        header, *sessions = rows if isinstance(rows, list) and rows else [None]
+        if isinstance(header, list):
+            rows = [row for row in sessions if isinstance(row, list) and len(row) == len(header)]
+            return [dict(zip((str(name).upper() for name in header), row, strict=True)) for row in rows]
+    return []
 
 
 def _read_table(reply: CommandReply) -> dict[str, Any]:

@@ -178,7 +178,7 @@ def finished_share(snapshot: JobState) -> float | None:
     part = 0.0
     if current in counted and _finished_rounds(snapshot, current) < snapshot.rounds_begun:
         last = snapshot.current_rounds[-1].number
-        given = [task for task in snapshot.tasks if (task.workflow, task.round) == (current.id, last)]
+        given = snapshot.tasks_of_round(current.id, last)
         part = sum(t.returned_at is not None and not t.failed for t in given) / len(given) if given else 0.0
     return min(1.0, (finished + part) / sum(totals))
 

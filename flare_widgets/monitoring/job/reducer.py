@@ -13,6 +13,7 @@ import itertools
 import math
 from collections.abc import Callable, Collection, Iterable
 from functools import singledispatch
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from ...api.job_status import has_ended
@@ -155,7 +156,9 @@ class _Reducer:
         if self._freshness:
             groups = _merge_all({f.group: f for f in before.freshness}, self._freshness)
             changes["freshness"] = tuple(groups[group] for group in sorted(groups))
-        return dataclasses.replace(before, **changes) if changes else before
+        after = dataclasses.replace(before, **changes) if changes else before
+        after.take_over(self._original)
+        return after
 
     def _merge_metrics(self) -> dict[str, Any]:
         """Return the changed fields of the metrics.
@@ -461,13 +464,10 @@ def _merge_in_order(
 ) -> list[P]:
     """Return known parts, in order, merged with others; those that are new or changed are put into their places."""
     merged: dict[K, P] = dict(more)
-    kept: list[P] = []
-    for part in known:
-        key = key_of(part)
-        if key in more:
-            merged[key] = part.merge(more[key])
-        else:
-            kept.append(part)
+    kept = list(known)
+    for place in reversed([place for place, key in enumerate(map(key_of, known)) if key in more]):
+        part = kept.pop(place)
+        merged[key_of(part)] = part.merge(more[key_of(part)])
     if is_reordered or len(merged) > max(_FEW_PARTS, len(kept) >> 4):
         return sorted(kept + list(merged.values()), key=sort_key)
     for part in merged.values():
@@ -475,16 +475,13 @@ def _merge_in_order(
     return kept
 
 
-def _round_key(this: Round) -> tuple[str, int]:
-    return this.workflow, this.number
+# In C: they are called for each part that is known.
+_round_key: Callable[[Round], tuple[str, int]] = attrgetter("workflow", "number")
+_task_key: Callable[[SiteTask], str] = attrgetter("task_id")
 
 
 def _round_sort_key(this: Round, order: dict[str, int]) -> tuple[int, str, int]:
     return *_place(order, this.workflow), this.number
-
-
-def _task_key(task: SiteTask) -> str:
-    return task.task_id
 
 
 def _task_sort_key(task: SiteTask, order: dict[str, int]) -> tuple[int, str, float, str, float, str]:

@@ -11,8 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from itertools import groupby
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from statistics import median
 
 from ...api.job_status import JobStatus, has_ended
@@ -40,6 +39,7 @@ from .model import (
     Workflow,
     earliest,
 )
+from .round_tasks import RoundKey, RoundTasks, group_by_round
 
 SCHEMA = 2
 """Version of the snapshot's JSON form; raised when a field changes its meaning (not when one is added)."""
@@ -521,7 +521,8 @@ class JobState:
             return tuple(_round_column(workflow, n) for workflow in order for n in sorted(numbers[workflow]))
         starts = {(r.workflow, r.number): r.started_at for r in self.rounds}
         for key in self._tasks_by_round.keys() - starts.keys():
-            starts[key] = min((t.sent_at for t in self._tasks_by_round[key] if t.sent_at is not None), default=None)
+            sent = [task.sent_at for task in self._tasks_by_round[key].tasks if task.sent_at is not None]
+            starts[key] = min(sent, default=None)
         ranked: list[tuple[tuple[int, float, int, str, int], Column]] = []
         # Rounds are in the order of their numbers, also where the start of one is not known.
         latest_start: dict[str, float] = {}
@@ -538,13 +539,20 @@ class JobState:
         return tuple(column for _, column in sorted(ranked, key=itemgetter(0)))
 
     @cached_property
-    def _tasks_by_round(self) -> dict[tuple[str, int], list[SiteTask]]:
+    def _tasks_by_round(self) -> dict[RoundKey, RoundTasks]:
         """The tasks of each round, by its workflow and number."""
-        found: dict[tuple[str, int], list[SiteTask]] = {}
-        for (workflow, number), tasks in groupby(self.tasks, key=attrgetter("workflow", "round")):
-            if number is not None:
-                found.setdefault((workflow, number), []).extend(tasks)
-        return found
+        return group_by_round(self.tasks, self.__dict__.pop("_earlier_tasks_by_round", None))
+
+    def take_over(self, before: JobState) -> None:
+        """Use again what an earlier state has found out, where the tasks have not changed."""
+        known = before.__dict__.get("_tasks_by_round") or before.__dict__.get("_earlier_tasks_by_round")
+        if known is not None and self is not before:
+            self.__dict__["_earlier_tasks_by_round"] = known
+
+    def tasks_of_round(self, workflow_id: str, number: int) -> tuple[SiteTask, ...]:
+        """Return the tasks of a round."""
+        group = self._tasks_by_round.get((workflow_id, number))
+        return () if group is None else group.tasks
 
     @cached_property
     def _steps(self) -> dict[str, tuple[SiteTask, Column]]:
@@ -603,33 +611,25 @@ class JobState:
         """True if sites without a task in the newest column wait for one."""
         return self._open_column is not None
 
-    def matrix_states(self, now: float) -> dict[str, dict[int, str]]:
-        """Return the matrix in short: by site and place in `columns`, the state of the cell, where there is one."""
-        rows: dict[str, dict[int, str]] = {site: {} for site in self.participating_sites}
-        for place, column in enumerate(self.columns):
-            for site, task in self._tasks_in(column).items():
-                # Most of them: a short cut through `_task_state`.
-                is_done = task.returned_at is not None and task.code in ("", "OK")
-                rows[site][place] = "submitted" if is_done else self._task_state(task, now)
+    def matrix_states(self, now: float) -> list[Mapping[str, str]]:
+        """Return the matrix in short: of each of `columns`, the states of the sites that have a cell there."""
+        found: list[Mapping[str, str]] = []
+        for column in self.columns:
+            group = None if column.round is None else self._tasks_by_round.get((column.workflow, column.round))
+            states = None if group is None else group.submitted  # most of them
+            if states is None:
+                states = {site: self._task_state(task, now) for site, task in self._tasks_in(column).items()}
+            found.append(states)
         if self.has_open_column:
-            for site, row in rows.items():
-                row.setdefault(len(self.columns) - 1, self._unfetched_state(site, now))
-        return rows
+            found[-1] = {site: self._unfetched_state(site, now) for site in self.participating_sites} | dict(found[-1])
+        return found
 
     def _tasks_in(self, column: Column) -> dict[str, SiteTask]:
         """Return the task that counts in each cell of a column, by the site."""
         if column.round is None:
             return self._tasks_by_step.get(column, {})
-        tasks = self._tasks_by_round.get((column.workflow, column.round), ())
-        newest = {task.site: task for task in tasks}
-        if len(newest) == len(tasks):
-            return newest
-        newest = {}
-        for task in tasks:
-            before = newest.get(task.site)
-            if before is None or (task.sent_at or 0.0) >= (before.sent_at or 0.0):
-                newest[task.site] = task
-        return newest
+        group = self._tasks_by_round.get((column.workflow, column.round))
+        return {} if group is None else group.newest
 
     @cached_property
     def _tasks_by_step(self) -> dict[Column, dict[str, SiteTask]]:

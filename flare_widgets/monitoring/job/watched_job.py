@@ -79,6 +79,13 @@ class WatchedJob:
         return bool(self.active_watches) and (not self.snapshot.ended or self.needs_meta)
 
     @property
+    def can_use_list(self) -> bool:
+        """True if its status is needed, and may be read from a list."""
+        if self.needs_meta or self.is_unlisted or self.status_poller.next_at() is None:
+            return False  # without any data, or after a change, the whole meta is needed
+        return not any(w.has_callback for w in self.active_watches)  # which get it as well
+
+    @property
     def is_running_in_detail(self) -> bool:
         """True if the job is running, and any active watch needs more than the status."""
         return self.snapshot.status == JobStatus.RUNNING and self.needs_details

@@ -20,9 +20,8 @@ from ..job.updates import NOT_MONITORED, ConnectionProblem
 from ..polling import intervals
 from ..polling.pending import PendingPoll, describe_retry
 from ..polling.poller import Poller
-from ..polling.polls import Answer, poll_job_list
+from ..polling.polls import Answer
 from ..system.snapshot import JobListReport, SystemSnapshot, SystemUpdate, apply_system_updates
-from ..system.watch import poll_server
 from ..watch import BaseWatch, WatchState
 
 MAX_DETAILED_JOBS = 1000
@@ -250,20 +249,13 @@ class WatchedJobList:
             self.presence_poller.cancel()
         return bool(self.watches)
 
-    def run_once(
-        self, now: float, paused: bool, clock_offset: float, disconnect: ConnectionProblem | None = None
-    ) -> bool:
-        """Process received answers and send due polls; return whether the snapshot changed.
+    def run_once(self, now: float, clock_offset: float, disconnect: ConnectionProblem | None = None) -> bool:
+        """Process received answers; return whether the snapshot changed.
 
         `disconnect` is the problem if the server is not answering.
         """
         before = self.snapshot
         self._receive(now, clock_offset)
-        if not paused and self.poller.is_due(now):
-            self.poller.begin(PendingPoll(self._session, poll_job_list(), self.wake))
-            self._receive(now, clock_offset)  # without a connection the answer is available immediately
-        if not paused and self.presence_poller.is_due(now):
-            self.presence_poller.begin(PendingPoll(self._session, poll_server(clock_offset), self.wake))
         if disconnect is not None and not self.poller.retry_count:
             self._set_problem(disconnect.message, disconnect.label)
         return self.snapshot != before

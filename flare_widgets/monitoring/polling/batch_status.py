@@ -1,7 +1,8 @@
-"""Batch polling: the status of many jobs with a single `list_jobs` when that is cheaper."""
+"""Batch polling: one list of jobs for those who watch the list, and for the status of the watched jobs."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,14 +11,25 @@ from ...api.session import Session
 from ..job.updates import ListedStatus, Update
 from ..job.watched_job import WatchedJob
 from . import intervals
-from .pending import PendingPoll
-from .polls import poll_job_list
+from .pending import PendingPoll, SharedRequest
+from .poller import Poller
+from .polls import Answer, poll_job_list
 
-_Statuses = dict[str, ListedStatus]
+
+@dataclass(frozen=True)
+class _List:
+    """Answer with the list of jobs, and the status of each by its id."""
+
+    answer: Answer
+    statuses: dict[str, ListedStatus]
+
+    def read_status(self, job_id: str) -> list[Update]:
+        """Return the update of a job; one of another study is not listed, and has no status."""
+        return [self.statuses.get(job_id, ListedStatus("", 0.0))]
 
 
 class BatchStatusPoll:
-    """Poll of a job list, shared by the status pollers of several jobs; at most one is pending.
+    """Poll of a job list, shared by the poller of the list and the status pollers of jobs; at most one is pending.
 
     Parameters
     ----------
@@ -36,47 +48,47 @@ class BatchStatusPoll:
         self.stored_count: int | None = None
         self._session = session
         self._on_answer = on_answer
-        self._pending: PendingPoll[_Statuses] | None = None
+        self._pending: PendingPoll[_List] | None = None
 
-    def begin_if_cheaper(self, jobs: Sequence[WatchedJob], due: Sequence[WatchedJob]) -> None:
-        """Poll `jobs` with a list, unless none of them is due, or one command per job costs the server less."""
-        if (
-            (self._pending is None or not self._pending.is_waiting)
-            and any(job in jobs for job in due)
-            and intervals.should_use_list(len(jobs), self.stored_count)
+    def begin_if_due(
+        self, jobs: Sequence[WatchedJob], soon: Sequence[WatchedJob], list_poller: Poller[Answer], now: float
+    ) -> None:
+        """Poll the list if it is due itself, or costs the server less than one command for each job that is due.
+
+        Parameters
+        ----------
+        jobs
+            The jobs whose status can be read from a list.
+        soon
+            Those of them that are due, or almost due.
+        list_poller
+            The poller of those who watch the list.
+        now
+            The time on the monotonic clock.
+        """
+        if self._pending is not None and self._pending.is_waiting:
+            return
+        if list_poller.is_due(now):
+            shared = jobs if intervals.is_list_quick(list_poller.latency_s) else ()
+        elif any(job.status_poller.is_due(now) for job in soon) and intervals.should_use_list(
+            len(soon), self.stored_count
         ):
-            self._pending = PendingPoll(self._session, self._poll_statuses(), self._on_answer)
-            for job in jobs:
-                job.status_poller.begin(_Share(self._pending, job.snapshot.job_id))
-            self._pending.start()
+            shared = soon
+        else:
+            return
+        self._pending = PendingPoll(self._session, self._poll_list(), self._on_answer)
+        for job in shared:
+            read = functools.partial(_List.read_status, job_id=job.snapshot.job_id)
+            job.status_poller.begin(SharedRequest(self._pending, read))
+        if list_poller.next_at() is not None:
+            list_poller.begin(SharedRequest(self._pending, lambda found: found.answer))
+        self._pending.start()
 
-    def _poll_statuses(self) -> Generator[Any, Any, _Statuses]:
+    def _poll_list(self) -> Generator[Any, Any, _List]:
         answer = yield from poll_job_list()
         statuses = {
             str(entry.get("job_id")): ListedStatus(str(entry.get("status") or ""), answer.received_at)
             for entry in answer.value or []
         }
         self.stored_count = len(statuses)
-        return statuses
-
-
-@dataclass(frozen=True)
-class _Share:
-    """Request of one job's status, answered by the shared list; a job of another study is listed without a status."""
-
-    poll: PendingPoll[_Statuses]
-    job_id: str
-
-    @property
-    def latency_s(self) -> float:
-        return self.poll.latency_s
-
-    def start(self) -> None:
-        pass  # sent once for all
-
-    def advance(self) -> tuple[bool, list[Update] | None]:
-        is_over, statuses = self.poll.advance()
-        return is_over, None if statuses is None else [statuses.get(self.job_id, ListedStatus("", 0.0))]
-
-    def cancel(self) -> None:
-        pass  # others may wait for it
+        return _List(answer, statuses)

@@ -6,7 +6,7 @@ import concurrent.futures
 import functools
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from ...api.commands import Command
 from ...api.session import Session
@@ -17,6 +17,7 @@ from ..job.updates import ConnectionProblem
 from .polls import Answer
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 _SILENCE_TIMEOUT_S = 3.5  # seconds; a live server is heard every 2.5 (wire/keepalive.py)
 
@@ -144,3 +145,35 @@ class PendingPoll(Generic[T]):
             return Answer(None, e, now, took)
         except (Exception, concurrent.futures.CancelledError) as e:
             return Answer(None, InternalError(f"{type(e).__name__}: {e}"), now, took)
+
+
+class SharedRequest(Generic[T, U]):
+    """Request of one of several pollers that share a poll.
+
+    Parameters
+    ----------
+    poll
+        The poll. It is started once, by whoever made it.
+    read
+        Turns its outcome into this poller's answer.
+    """
+
+    def __init__(self, poll: PendingPoll[T], read: Callable[[T], U]) -> None:
+        self._poll = poll
+        self._read = read
+
+    @property
+    def latency_s(self) -> float:
+        """Seconds that the poll has taken so far."""
+        return self._poll.latency_s
+
+    def start(self) -> None:
+        """Send nothing: the poll is sent once for all."""
+
+    def advance(self) -> tuple[bool, U | None]:
+        """Advance the poll; see :meth:`.PendingPoll.advance`."""
+        is_over, outcome = self._poll.advance()
+        return (True, self._read(cast(T, outcome))) if is_over else (False, None)
+
+    def cancel(self) -> None:
+        """Cancel nothing: others may wait for the poll."""

@@ -35,7 +35,7 @@ class Request(Protocol[T_co]):
 class Poller(Generic[T]):
     """Recurring request: at intervals, ever later after errors, at once after :meth:`refresh`, never two at a time.
 
-    Times are in seconds on a monotonic clock. The first request is due at once.
+    Times are in seconds on a monotonic clock.
 
     Parameters
     ----------
@@ -47,6 +47,8 @@ class Poller(Generic[T]):
         The first value of the attribute.
     backoff_s, max_backoff_s
         Seconds from an error to the next request: doubled at each error that follows another, up to the maximum.
+    first_at
+        The time of the first request; at once if not given.
 
     Attributes
     ----------
@@ -67,6 +69,7 @@ class Poller(Generic[T]):
         interval_s: float = 1.0,
         backoff_s: float = 1.0,
         max_backoff_s: float = 4.0,
+        first_at: float | None = None,
     ) -> None:
         self.interval_s = interval_s
         self.latency_s = 0.0
@@ -77,9 +80,9 @@ class Poller(Generic[T]):
         self._backoff_s = backoff_s
         self._max_backoff_s = max_backoff_s
         self._request: Request[T] | None = None
-        self._answered_at = 0.0
+        self._answered_at = 0.0 if first_at is None else first_at - interval_s
         self._retry_at: float | None = None  # None after an answer
-        self._is_refresh_wanted = True
+        self._is_refresh_wanted = first_at is None
         self._is_stopped = False
 
     @property

@@ -12,6 +12,7 @@ Rounds         ``tail server -c+N JOB/log.json``: new text     shell_commands   
 ... else       ``get_job_log JOB server log.json``: all of it  get_job_log       8 ms, and 13 ms for each MB
 Activity       ``show_stats JOB client SITE``                  view              12 ms, and a message to the site
 System         ``check_status server``, for all jobs at once   view              5 ms
+Sessions       ``list_sessions``                               none              3 ms
 =============  ==============================================  ================  =================================
 """
 
@@ -37,6 +38,7 @@ from ..logs.facts import ServerLogParser, read_in_time
 from ..logs.tail import LogTail, NewText, is_missing_file, read_sizes
 from ..numbers import round_count_or_none
 from ..workflows import GENERIC, find_kind
+from . import intervals
 
 LOG_FILE = "log.json"
 
@@ -108,11 +110,22 @@ def poll_job_list() -> Generator[Sequence[Command[Any]], Sequence[Answer], Answe
     return answer
 
 
-def poll_system(
-    job_ids: Sequence[str], clock_offset: float
-) -> Generator[Sequence[Command[Any]], Sequence[Answer], dict[str, list[Update]]]:
-    """Poll the connected sites and the running jobs; return the updates for each job."""
+def poll_session_count() -> Generator[Sequence[Command[Any]], Sequence[Answer], int]:
+    """Poll the number of active admin sessions. Raises the error if there is none."""
+    (answer,) = yield [commands.list_sessions()]
+    if answer.error is not None:
+        raise answer.error
+    return intervals.count_active_sessions(answer.value)
+
+
+def poll_system_info() -> Generator[Sequence[Command[Any]], Sequence[Answer], Answer]:
+    """Poll the connected sites and the running jobs; return the answer, or the error in it."""
     (answer,) = yield [commands.get_system_info()]
+    return answer
+
+
+def read_system_info(answer: Answer, job_ids: Sequence[str], clock_offset: float) -> dict[str, list[Update]]:
+    """Return the updates for each job from the connected sites and the running jobs."""
     if answer.error is not None:
         return {job: [GroupUnavailable("system", error_reason(answer.error), answer.received_at)] for job in job_ids}
     info: SystemInfo = answer.value

@@ -158,7 +158,7 @@ class SystemWatch(BaseWatch[SystemSnapshot]):
 
     def _make_poll(self, name: str) -> SystemPollGenerator:
         if name == "who":
-            return poll_server(polls.significant_clock_offset(self.session))
+            return _poll_server(polls.significant_clock_offset(self.session))
         names = self.snapshot.reachable_sites(time.time())
         if name == "doing":
             return _poll_site_jobs(names)
@@ -200,9 +200,12 @@ def _names(snapshot: SystemSnapshot) -> tuple[set[str], set[str]]:
     return {job.job_id for job in snapshot.jobs}, {site.name for site in snapshot.connected_sites}
 
 
-def poll_server(clock_offset: float) -> SystemPollGenerator:
-    """Poll the connected sites and the jobs that the server runs. Raises the error if there is no answer."""
-    (answer,) = yield [commands.get_system_info()]
+def _poll_server(clock_offset: float) -> SystemPollGenerator:
+    return read_server((yield from polls.poll_system_info()), clock_offset)
+
+
+def read_server(answer: Answer, clock_offset: float) -> list[SystemUpdate]:
+    """Return the connected sites and the jobs that the server runs. Raises the error if there is no answer."""
     if answer.error is not None:
         raise answer.error
     return [SystemReport(answer.value, answer.received_at, clock_offset)]

@@ -5,7 +5,8 @@ A patch makes one value of another one, which both sides have:
 ``{set: value}``
     The value is another one.
 ``{keys: {name: patch, ...}, gone: [name, ...]}``
-    A map, some of whose values have changed; or a list, by the places of its items.
+    A map, some of whose values have changed; or a list, by the places of its items: those of several that have
+    changed in the same way are joined by commas.
 ``{text: [start, stop, words]}``
     A text with other words from one place to another.
 ``{more: [item, ...]}``
@@ -62,7 +63,8 @@ def apply(before: Any, patch: Mapping[str, Any]) -> Any:
         case {"set": value}:
             return value
         case {"keys": keys} if isinstance(before, (list, tuple)):
-            return [apply(item, keys[str(n)]) if str(n) in keys else item for n, item in enumerate(before)]
+            changed = {int(place): change for places, change in keys.items() for place in places.split(",")}
+            return [apply(item, changed[n]) if n in changed else item for n, item in enumerate(before)]
         case {"keys": keys}:
             gone = patch.get("gone", ())
             kept = {name: value for name, value in before.items() if name not in gone}
@@ -112,9 +114,8 @@ def _diff_lists(before: Sequence[Any], after: Sequence[Any]) -> Patch | None:
     if count and after[:count] == before:
         return {"more": after[count:]} if len(after) > count else None
     if count == len(after) and (places := _changed_places(before, after)) is not None:
-        changes = {str(place): diff(before[place], after[place]) for place in places}
-        changes = {place: change for place, change in changes.items() if change is not None}
-        return {"keys": changes} if changes else None
+        changes = [(place, change) for place in places if (change := diff(before[place], after[place])) is not None]
+        return {"keys": _join_equal(changes)} if changes else None
     known = {_key_of(item, place): place for place, item in enumerate(before)}
     expected = _count_shared(before, after)
     parts: list[Any] = [[0, expected]] if expected else []
@@ -135,6 +136,16 @@ def _diff_lists(before: Sequence[Any], after: Sequence[Any]) -> Patch | None:
     if all(isinstance(part, dict) and "add" in part for part in parts):
         return None if not before and not after else {"set": after}
     return {"items": parts}
+
+
+def _join_equal(changes: Sequence[tuple[int, Patch]]) -> dict[str, Patch]:
+    """Return the patches of the items of a list by their places; those of equal patches are joined by commas."""
+    joined: dict[str, tuple[list[str], Patch]] = {}
+    for place, change in changes:
+        # The text of numbers and keys tells 1 from 1.0 and from True, which are equal in Python, not in a page.
+        places, _ = joined.setdefault(repr(change), ([], change))
+        places.append(str(place))
+    return {",".join(places): change for places, change in joined.values()}
 
 
 def _count_shared(a: Sequence[Any], b: Sequence[Any]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
@@ -230,29 +230,30 @@ def build_matrix(snapshot: JobSnapshot, as_of: float, limits: MatrixLimits = LIV
         snapshot.ended or not any(_is_self_directed(snapshot, cell) for cell in states.values())
     ):
         return None
-    cells = snapshot.matrix_states(as_of)
-    max_columns = limits.count_columns(len(cells))
+    sites = list(snapshot.participating_sites)
+    max_columns = limits.count_columns(len(sites))
     start = max(0, len(snapshot.columns) - max_columns)
     sent_start = start - start % max_columns
     shown = snapshot.columns[start:]
     columns = _build_headings_that_fit(snapshot, shown)
-    sites = sorted(cells)
     is_long = len(sites) > MAX_OPEN_SITES
     in_trouble = [site for site in sites if site in states and states[site].state in _TROUBLE]
     if is_long:
         in_trouble.sort(key=lambda site: _TROUBLE.index(states[site].state))
         sites = list(dict.fromkeys((*in_trouble, *sites)))
     labels = shorten_names((sanitize(site, _MAX_SITE_CHARS) for site in sites), _MAX_LABEL_CHARS)
+    cells = snapshot.matrix_states(as_of)
+    letters_of = _join_letters(cells[sent_start:], sites[: limits.sites])
     activity_of = _ActivityBuilder(snapshot, as_of, states, labels)
     rows = tuple(
         MatrixRow(
             name := sanitize(site, _MAX_SITE_CHARS),
-            (letters := _join_letters(cells[site], sent_start, len(snapshot.columns)))[start - sent_start :],
+            letters[start - sent_start :],
             activity_of(site),
             labels[name],
             letters[: start - sent_start],
         )
-        for site in sites[: limits.sites]
+        for site, letters in zip(sites, letters_of, strict=False)
     )
     return Matrix(
         tuple(columns),
@@ -262,7 +263,7 @@ def build_matrix(snapshot: JobSnapshot, as_of: float, limits: MatrixLimits = LIV
         _count_narrow_columns(columns),
         _summarize(states, sites, labels, snapshot.trouble, as_of) if is_long else live(""),
         min(len(in_trouble), MAX_OPEN_SITES) if is_long else len(rows),
-        _build_strip(cells.values(), len(snapshot.columns)),
+        "".join(map(_worst_letter, cells)),
         start,
         activity_of.waiting,
         CELL_CODES["waiting"] if snapshot.has_open_column else " ",
@@ -273,21 +274,21 @@ def _is_self_directed(snapshot: JobSnapshot, cell: MatrixCell) -> bool:
     return cell.state == "self-directed" or (cell.state == "done" and snapshot.current_workflow.is_self_directed)
 
 
-def _join_letters(row: Mapping[int, str], start: int, column_count: int) -> str:
-    letters = [" "] * column_count
-    for place, state in row.items():
-        letters[place] = CELL_CODES[state]
-    return "".join(letters[start:])
+def _join_letters(columns: Sequence[Mapping[str, str]], sites: Sequence[str]) -> list[str]:
+    """Return the letters of each site, from the states in each column."""
+    letters = []
+    for states in columns:
+        found = set(states.values())
+        if len(found) == 1 and all(map(states.__contains__, sites)):
+            letters.append(CELL_CODES[found.pop()] * len(sites))
+        else:
+            letters.append("".join([CELL_CODES[states[site]] if site in states else " " for site in sites]))
+    return list(map("".join, zip(*letters, strict=True))) if letters else [""] * len(sites)
 
 
-def _build_strip(rows: Iterable[Mapping[int, str]], column_count: int) -> str:
-    ranks = [len(_STRIP_ORDER) - 1] * column_count
-    for row in rows:
-        for place, state in row.items():
-            rank = _STRIP_RANKS[state]
-            if rank < ranks[place]:
-                ranks[place] = rank
-    return "".join(_STRIP_ORDER[rank] for rank in ranks)
+def _worst_letter(states: Mapping[str, str]) -> str:
+    """Return the letter of all sites in a column."""
+    return _STRIP_ORDER[min(map(_STRIP_RANKS.__getitem__, set(states.values())), default=len(_STRIP_ORDER) - 1)]
 
 
 def _summarize(

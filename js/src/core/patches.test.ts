@@ -28,11 +28,17 @@ describe("a patch", () => {
     expect(before.rows[1]).toEqual(["b"]);
   });
 
+  it("makes the same change in several places", () => {
+    const after = applyPatch(["a", "b", "a"], { keys: { "0,2": { set: "c" } } });
+    expect(after).toEqual(["c", "b", "c"]);
+  });
+
   it.each([
     ["a shorter list", [1], { items: [[0, 2]] }],
     ["no such item", [], { items: [{ at: 0, patch: { set: 1 } }] }],
     ["no list", 3, { items: [[0, 1]] }],
     ["no such place", ["a"], { keys: { "1": { set: 1 } } }],
+    ["one such place of two", ["a"], { keys: { "0,1": { set: 1 } } }],
     ["a shorter text", "abc", { text: [2, 4, ""] }],
     ["nonsense", {}, { what: 1 }],
   ])("that does not fit is refused: %s", (_, before, patch) => {

@@ -30,10 +30,11 @@ function applyToMap(before: unknown, change: Readonly<Record<string, unknown>>):
 
 function applyToPlaces(before: readonly unknown[], change: Readonly<Record<string, unknown>>): unknown[] {
   const after = [...before];
-  for (const [place, patch] of Object.entries(asRecord(change["keys"]))) {
-    if (!(Number(place) < before.length)) throw new Error("the list is shorter");
-    after[Number(place)] = applyPatch(before[Number(place)], patch);
-  }
+  for (const [places, patch] of Object.entries(asRecord(change["keys"])))
+    for (const place of places.split(",").map(Number)) {
+      if (!(place < before.length)) throw new Error("the list is shorter");
+      after[place] = applyPatch(before[place], patch);
+    }
   return after;
 }
 
