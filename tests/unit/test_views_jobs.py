@@ -193,14 +193,14 @@ def test_opened_job_replaces_previous_one():
 
 
 def test_result_is_shown_below_table_once_downloaded():
-    note, asked = Note(), []
+    note, asked, ended = Note(), [], []
 
     def open_result(job_id, name, progress):
         progress(1_000, 4_000)
         asked.append((job_id, name))
         if job_id == RUNNING.job_id:
             raise JobNotDone("it is running")
-        return note, lambda: asked.append("ended")
+        return note, lambda: ended.append(job_id)
 
     view = JobsView(FakeMonitor(RUNNING, ENDED), open_result=open_result)
     act(view, "results", "bbbbbbbb-2")
@@ -212,8 +212,9 @@ def test_result_is_shown_below_table_once_downloaded():
     assert state(view, "results")["message"] == "results failed: it is running"
     assert view.nested == f"IPY_MODEL_{note.model_id}"
     assert asked == [("bbbbbbbb-2", "bye"), ("aaaaaaaa-1", "hello")]
+    assert ended == []
     view._handle_custom_msg({"kind": "close"}, [])
-    wait_until(lambda: asked[-1] == "ended")
+    wait_until(lambda: ended == ["bbbbbbbb-2"])
 
 
 def test_unavailable_actions_are_not_offered():
