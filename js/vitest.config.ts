@@ -10,6 +10,8 @@ export default defineConfig({
       },
     ],
     environment: "happy-dom",
+    // For the test that closed views are released.
+    execArgv: ["--expose-gc"],
     include: ["src/**/*.test.ts"],
     restoreMocks: true,
   },

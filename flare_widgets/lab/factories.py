@@ -13,6 +13,7 @@ from ..manager import ManagedSession, SessionManager
 from ..results import Result
 from ..results.opening import fetch_result, make_fetch
 from ..views.display import make_comparison, make_job_view, make_jobs_view, make_system_view
+from ..views.jobs.view import NestedView
 from ..views.results.view import LiveResultView
 from ..views.submit.view import SubmitForm
 from .hub import Made, Refused
@@ -93,7 +94,12 @@ class Factories:
         return found
 
     def _make_jobs(self, managed: ManagedSession, _: Mapping[str, Any]) -> Made:
-        return Made(make_jobs_view(managed.monitor, folder=self._results_folder), owner=managed)
+        def open_result(job_id: str, *_: object) -> NestedView:
+            return self._make_result_view(managed, job_id), lambda: None
+
+        return Made(
+            make_jobs_view(managed.monitor, folder=self._results_folder, open_result=open_result), owner=managed
+        )
 
     def _make_job(self, managed: ManagedSession, args: Mapping[str, Any]) -> Made:
         view, end = make_job_view(managed.monitor, _job_id(args.get("job")), folder=self._results_folder)
@@ -122,16 +128,18 @@ class Factories:
         return Made(SubmitForm(managed.session, folder, note, within=self._guard.root), owner=managed)
 
     def _make_results(self, managed: ManagedSession, args: Mapping[str, Any]) -> Made:
+        return Made(self._make_result_view(managed, args.get("job")), owner=managed)
+
+    def _make_result_view(self, managed: ManagedSession, job: object) -> LiveResultView:
         """Make the view of a job's result, whose small files are downloaded; the others when somebody asks for them."""
-        job_id, session = managed.session.job(_job_id(args.get("job"))).id, managed.session
+        job_id, session = managed.session.job(_job_id(job)).id, managed.session
         meta = session.get_job_meta(job_id)
         if not has_ended(str(meta.get("status"))):
             raise Refused("This job has not ended: its results are there when it has.")
         name, parent = str(meta.get("name") or ""), self._find_results_folder()
         folder, _ = fetch_result(session, job_id, name, parent, max_whole_bytes=0)
         result = Result(folder, fetch=make_fetch(session, job_id, name, parent))
-        view = LiveResultView(result, shorten=self._guard.shorten, folder=self._guard.relative(folder))
-        return Made(view, owner=managed)
+        return LiveResultView(result, shorten=self._guard.shorten, folder=self._guard.relative(folder))
 
     def _find_results_folder(self) -> str:
         """Return the folder for downloads: only a setting, not a link, may lead out of the root folder."""

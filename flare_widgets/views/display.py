@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..api import Session
 from ..monitoring import Monitor
+from ..results import Result
+from ..results.opening import fetch_result, make_fetch
 from .compare.view import CompareView
 from .core.live_view import HOST, hosted_by
 from .job.actions import JobSession
 from .job.view import JobSource, JobView
-from .jobs.view import JobsView, NestedView
+from .jobs.view import JobsView, NestedView, ResultOpener
+from .results.view import LiveResultView
 from .session.view import Manager, SessionBadge, SessionSwitcher
 from .submit.view import SubmitForm
 from .system.view import SystemView
+
+if TYPE_CHECKING:
+    from ..api.transfer.upload import ProgressCallback
 
 
 def show_job(watch: JobSource, session: JobSession | None = None, *, folder: str | None = None) -> JobView:
@@ -156,12 +164,20 @@ def show_jobs(monitor: Monitor, *, folder: str | None = None) -> JobsView:
     return view
 
 
-def make_jobs_view(monitor: Monitor, *, folder: str | None = None) -> JobsView:
-    """Return the view of all jobs, not displayed yet; parameters as of :func:`show_jobs`.
+def make_jobs_view(monitor: Monitor, *, folder: str | None = None, open_result: ResultOpener | None = None) -> JobsView:
+    """Return the view of all jobs, not displayed yet.
 
-    A job that is opened in it, and a comparison, have the same host as the view.
+    A job that is opened in it, a comparison, and a result have the same host as the view.
+
+    Parameters
+    ----------
+    monitor, folder
+        As of :func:`show_jobs`.
+    open_result
+        Makes the view of a job's result; a function that downloads it into the folder if not given.
     """
     host = HOST.get()
+    make_result = open_result or partial(make_result_view, monitor.session, folder=folder)
 
     def open_job(job_id: str) -> NestedView:
         with hosted_by(host):
@@ -171,7 +187,20 @@ def make_jobs_view(monitor: Monitor, *, folder: str | None = None) -> JobsView:
         with hosted_by(host):
             return make_comparison(monitor, job_ids)
 
-    return JobsView(monitor, open_job, compare, folder=folder)
+    def show_result(job_id: str, name: str, progress: ProgressCallback) -> NestedView:
+        with hosted_by(host):
+            return make_result(job_id, name, progress)
+
+    return JobsView(monitor, open_job, compare, show_result, folder=folder)
+
+
+def make_result_view(
+    session: Session, job_id: str, name: str, progress: ProgressCallback, *, folder: str | None = None
+) -> NestedView:
+    """Return the view of a job's result, downloaded unless it is there already: not displayed yet."""
+    path, _ = fetch_result(session, job_id, name, folder, progress=progress)
+    result = Result(path, fetch=make_fetch(session, job_id, name, folder))
+    return LiveResultView(result, session=session), lambda: None
 
 
 def make_job_view(monitor: Monitor, job_id: str, *, folder: str | None = None) -> NestedView:

@@ -15,7 +15,7 @@ from conftest import tab
 from fake_federation import FakeFederation
 from flare_sidebar import FlareSidebar
 from jobs import write_job
-from lab_page import NotebookPage
+from lab_page import NotebookPage, box_of
 from lab_server import LabServer
 from playwright.sync_api import Browser, Page, expect
 from waiting import wait_until
@@ -99,6 +99,25 @@ def test_job_tab_is_live_without_kernel(sidebar: FlareSidebar, federation: FakeF
     expect(sidebar.tab.locator(".flw-job .flw-name")).to_have_text("hello-numpy")
     assert len(sidebar.tab_titles()) == 2
     assert sidebar.lab.api("/api/kernels") == []
+
+
+def test_table_in_tab_draws_only_rows_in_sight(sidebar: FlareSidebar, federation: FakeFederation) -> None:
+    more = [f"b{number:07x}-0000-4000-8000-000000000001" for number in range(300)]
+    for job in more:
+        federation.add_job(job, "one-of-many", "FINISHED:COMPLETED", age_s=90_000)
+    try:
+        sidebar.button("All jobs").click()
+        jobs = sidebar.jobs()
+        expect(jobs.counts).to_contain_text("303 jobs")
+        box, tab_box = box_of(jobs.grid), box_of(sidebar.tab)
+        assert box["y"] + box["height"] <= tab_box["y"] + tab_box["height"]
+        assert 10 < jobs.rows.count() < 60
+        jobs.grid.focus()
+        sidebar.page.keyboard.press("End")
+        expect(jobs.row(303)).to_be_in_viewport()
+    finally:
+        for job in more:
+            del federation.jobs[job]
 
 
 def test_reload_restores_tabs_and_filter(sidebar: FlareSidebar) -> None:

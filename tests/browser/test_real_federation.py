@@ -116,6 +116,9 @@ def test_real_job_shown_opened_and_aborted(notebook: NotebookPage, federation: L
     table.confirm.get_by_role("button", name="Abort job").click()
     expect(table.row(1)).to_contain_text("aborted", timeout=JOB_PATIENCE)
     opened.expect_status("FINISHED:ABORTED")
+    table.button("results").click()
+    expect(table.below.locator(".flw-results.flw-live .flw-name")).to_have_text("endless")
+    expect(table.below.locator(".flw-job")).to_have_count(0)
     notebook.run_code("view.make_static()")
     expect(notebook.outputs(1).locator("table.flw-listing")).to_contain_text("FINISHED:ABORTED")
     notebook.run_code("session.close()")
@@ -246,6 +249,7 @@ def hub_lab(tmp_path_factory: pytest.TempPathFactory, federation: LocalFederatio
     root = tmp_path_factory.mktemp("hub-lab")
     shutil.copytree(federation.admin_kit, root / "kits" / "lead")
     fed_avg(root, "training", rounds=1000, seconds=0.5)
+    fed_avg(root, "short", rounds=2, seconds=0.1)
     reconnects = ("--FlareLab.reconnect=True",)
     home = tmp_path_factory.mktemp("hub-home")
     server = LabServer(root, home, ("browser", "server"), base_url="/user/ada/", arguments=reconnects)
@@ -310,6 +314,30 @@ def test_lab_follows_job_from_folder_to_abort(
         assert complaints == []
     with connect(federation.admin_kit) as session:
         assert [job["status"] for job in session.list_jobs(name_prefix="training")] == ["FINISHED:ABORTED"]
+
+
+def test_lab_opens_results_by_mouse(lab_sidebar: FlareSidebar, hub_lab: LabServer) -> None:
+    sidebar = lab_sidebar
+    sidebar.choose_for_folder("short", "Submit as Job…")
+    sidebar.tab.locator("button[data-action='submit']").click()
+    expect(JobPanel(sidebar.tab).status).to_have_text("FINISHED:COMPLETED", timeout=JOB_PATIENCE)
+    sidebar.show()
+    sidebar.button("All jobs").click()
+    jobs = sidebar.jobs()
+    row = jobs.grid.locator(".flw-row").filter(has_text="short")
+    expect(row).to_contain_text("completed", timeout=JOB_PATIENCE)
+    row.locator(".flw-col-status").click()
+    jobs.button("results").click()
+    results = sidebar.tab.locator(".flw-results")
+    expect(results.locator(".flw-name")).to_have_text("short", timeout=JOB_PATIENCE)
+    expect(results).to_contain_text("results/short-")
+    expect(sidebar.tab_title("Results short")).to_be_visible()
+    (folder,) = (hub_lab.root / "results").glob("short-*")
+    assert any(file.is_file() for file in folder.rglob("*"))
+    results.get_by_role("button", name="Show in the file browser").click()
+    expect(sidebar.page.locator(".jp-FileBrowser-crumbs")).to_contain_text(folder.name)
+    sidebar.command("filebrowser:go-to-path", {"path": "/", "dontShowBrowser": True})
+    sidebar.show()
 
 
 def test_lab_survives_kill_of_flare_server(lab_sidebar: FlareSidebar, federation: LocalFederation) -> None:

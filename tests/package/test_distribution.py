@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -19,6 +20,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "flare_widgets" / "views" / "static"
 EXTENSION = ROOT / "flare_widgets" / "labextension"
+MAX_CONTAINER_BYTES = 30_000
 MANIFEST = json.loads((STATIC / "manifest.json").read_text(encoding="utf-8"))["files"]
 MOST = 1_500_000  # bytes; the bundles of the views are in there twice, for kernels and for JupyterLab
 
@@ -116,6 +118,12 @@ def test_wheel_has_both_halves_of_extension(built: tuple[Path, Path]) -> None:
     assert {f"static/views/{name}" for name in MANIFEST} <= lab
     assert package["version"] == runpy.run_path(str(ROOT / "flare_widgets" / "_version.py"))["__version__"]
     assert all(name.startswith(("share/jupyter/labextensions/flare-widgets/", "etc/jupyter/")) for name in names)
+
+
+def test_page_loads_little_before_anything_is_opened() -> None:
+    """The container comes with each page of JupyterLab, also if FLARE is never used; the views come when opened."""
+    (container,) = (EXTENSION / "static").glob("remoteEntry.*.js")
+    assert len(gzip.compress(container.read_bytes(), 9)) <= MAX_CONTAINER_BYTES
 
 
 def test_install_enables_both_halves_and_uninstall_leaves_nothing(built: tuple[Path, Path], tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def test_who_may_not_is_told_before():
     assert state(lead, "abort")["disabled_reason"] == ""
     rows = lead._row_sync.rows
     assert "denied_actions" not in rows["aaaaaaaa-1"]
-    assert rows["bbbbbbbb-2"]["denied_actions"] == ["abort", "clone", "delete", "download"]
+    assert rows["bbbbbbbb-2"]["denied_actions"] == ["abort", "clone", "delete", "download", "results"]
 
 
 def test_batch_abort_refreshes_list():
@@ -190,6 +190,31 @@ def test_opened_job_replaces_previous_one():
     wait_until(lambda: view.nested == "")
     assert ended == ["aaaaaaaa-1", "bbbbbbbb-2"]
     assert "a note" not in repr(view)
+
+
+def test_result_is_shown_below_table_once_downloaded():
+    note, asked, ended = Note(), [], []
+
+    def open_result(job_id, name, progress):
+        progress(1_000, 4_000)
+        asked.append((job_id, name))
+        if job_id == RUNNING.job_id:
+            raise JobNotDone("it is running")
+        return note, lambda: ended.append(job_id)
+
+    view = JobsView(FakeMonitor(RUNNING, ENDED), open_result=open_result)
+    act(view, "results", "bbbbbbbb-2")
+    wait_until(lambda: view.nested == f"IPY_MODEL_{note.model_id}")
+    wait_until(lambda: state(view, "results")["state"] == "done")
+    assert state(view, "results")["message"] == ""
+    act(view, "results", "aaaaaaaa-1")
+    wait_until(lambda: state(view, "results")["state"] == "failed")
+    assert state(view, "results")["message"] == "results failed: it is running"
+    assert view.nested == f"IPY_MODEL_{note.model_id}"
+    assert asked == [("bbbbbbbb-2", "bye"), ("aaaaaaaa-1", "hello")]
+    assert ended == []
+    view._handle_custom_msg({"kind": "close"}, [])
+    wait_until(lambda: ended == ["bbbbbbbb-2"])
 
 
 def test_unavailable_actions_are_not_offered():

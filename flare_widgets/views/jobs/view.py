@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from math import ceil
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import traitlets
 
@@ -32,12 +32,21 @@ from ..core.tab import describe_tab
 from ..core.visibility import VisibilityTracker
 from ..job.timeline import readable_status, status_category
 
+if TYPE_CHECKING:
+    from ...api.transfer.upload import ProgressCallback
+
 _FIRST_LIST_TIMEOUT_S = (
     3.0  # seconds to wait for the server's first answer in a new view, so that its static form has content
 )
 _MAX_ROW_MESSAGES_PER_S = 10  # messages a second with rows; as many are left for the traits
 _MAX_JOBS_PER_ACTION = 1000  # per browser message
-_COMMAND_OF_ACTION = {"abort": "abort_job", "clone": "clone_job", "delete": "delete_job", "download": "download_job"}
+_COMMAND_OF_ACTION = {
+    "abort": "abort_job",
+    "clone": "clone_job",
+    "delete": "delete_job",
+    "download": "download_job",
+    "results": "download_job",
+}
 
 NO_JOBS_TEXT = "No jobs yet. %flare submit FOLDER, or the lesson 01."
 """The text of an empty table."""
@@ -47,6 +56,9 @@ log = logging.getLogger("flare_widgets")
 
 NestedView = tuple[LiveView, Callable[[], None]]
 """A view that is shown below the table, and a function that stops its updates."""
+
+ResultOpener = Callable[[str, str, "ProgressCallback"], NestedView]
+"""Makes the view of a job's result, by the job's id and name; it is told how much has been downloaded."""
 
 
 class JobsMonitor(Protocol):
@@ -64,7 +76,8 @@ class JobsView(LiveView):
     """All jobs of the session's study, updated while the view is visible: newest first, sortable and filterable.
 
     Select jobs by mouse (with Ctrl or Shift for several) or keyboard (arrows, Shift and arrows, Space, Ctrl+A) and
-    open, compare, abort, clone, download or delete them. Enter or a click on a name opens a job below the table.
+    open, compare, abort, clone, download or delete them, or see their results. Enter or a click on a name opens a job
+    below the table.
 
     Parameters
     ----------
@@ -74,6 +87,8 @@ class JobsView(LiveView):
         Makes the view of a job by its id, and a function that ends its watch; without it, jobs cannot be opened.
     compare
         Makes the view of several jobs by their ids; without it, jobs cannot be compared.
+    open_result
+        Makes the view of a job's result; without it, results cannot be opened.
     folder
         The folder for downloads; ``results`` in the working folder if not given.
 
@@ -116,13 +131,14 @@ class JobsView(LiveView):
         monitor: JobsMonitor,
         open_job: Callable[[str], NestedView] | None = None,
         compare: Callable[[Sequence[str]], NestedView] | None = None,
+        open_result: ResultOpener | None = None,
         *,
         folder: str | None = None,
     ) -> None:
         self._session = monitor.session
         self._folder = folder
         self._user = permissions.User.from_kit(monitor.session.kit)
-        self._open_job, self._compare = open_job, compare
+        self._open_job, self._compare, self._open_result = open_job, compare, open_result
         self._nested: NestedView | None = None
         self._denied_by_submitter: dict[tuple[str, str], list[str]] = {}
         self._first_list_arrived = threading.Event()
@@ -249,6 +265,16 @@ class JobsView(LiveView):
             offers.append(Action("open", "Open", start=self._open, emphasis="primary"))
         if self._compare is not None:
             offers.append(Action("compare", "Compare", start=self._compare_jobs, emphasis="primary"))
+        if self._open_result is not None:
+            offers.append(
+                Action(
+                    "results",
+                    "Results",
+                    run=self._show_result,
+                    disabled_reason=may("download_job"),
+                    is_cancellable=True,
+                )
+            )
         return [
             *offers,
             Action("abort", "Abort", run=self._abort, is_destructive=True, disabled_reason=may("abort_job")),
@@ -282,6 +308,12 @@ class JobsView(LiveView):
         self._show_nested(self._compare(self._selected_job_ids(context)))
         return _finished_future()
 
+    def _show_result(self, context: ActionContext) -> str:
+        assert self._open_result is not None
+        (job_id, *_) = self._selected_job_ids(context)
+        self._show_nested(self._open_result(job_id, self._name_of(job_id), context.progress_callback("received")))
+        return ""
+
     def _show_nested(self, nested: NestedView | None) -> None:
         with self._state_lock:
             before, self._nested = self._nested, nested
@@ -303,9 +335,11 @@ class JobsView(LiveView):
 
     def _download(self, context: ActionContext) -> SavedResult:
         (job_id, *_) = self._selected_job_ids(context)
-        name = next((job.name for job in self._watch.snapshot.jobs if job.job_id == job_id), "")
         progress = context.progress_callback("received")
-        return save_result(self._session, job_id, name, self._folder, progress=progress)
+        return save_result(self._session, job_id, self._name_of(job_id), self._folder, progress=progress)
+
+    def _name_of(self, job_id: str) -> str:
+        return next((job.name for job in self._watch.snapshot.jobs if job.job_id == job_id), "")
 
     def _run_for_each(self, context: ActionContext, present: str, past: str, act: Callable[[str], Any]) -> str:
         """Perform an action on each requested job; failures are reported after all were tried."""

@@ -26,12 +26,18 @@ const NOT_IF_LOST = "no process runs it any more: clone it to run it again";
 const isLost = (job: ListedJob): boolean => job.category === "lost";
 const one = { min: 1, max: 1, fits: () => true, whenNoneFits: "" };
 const several = { min: 1, max: Infinity };
+const ofEnded = {
+  ...one,
+  fits: (job: ListedJob) => job.hasEnded,
+  whenNoneFits: "results are available once the job has ended",
+};
 const RULES: Readonly<Record<string, Rule>> = {
   open: one,
   compare: { min: 2, max: Infinity, fits: () => true, whenNoneFits: "" },
   abort: { ...several, fits: (job) => !job.hasEnded && !isLost(job), whenNoneFits: "it has ended" },
   clone: one,
-  download: { ...one, fits: (job) => job.hasEnded, whenNoneFits: "results are available once the job has ended" },
+  results: ofEnded,
+  download: ofEnded,
   delete: {
     ...several,
     fits: (job) => job.status !== "RUNNING" && job.status !== "DISPATCHED",

@@ -138,6 +138,15 @@ describe("the table of jobs", () => {
     expect(model.sent.at(-1)).toEqual({ kind: "start", action: "delete", arguments: { jobs: ["id-1"] } });
   });
 
+  it("asks the kernel for the results of an ended job", () => {
+    const results = { name: "results", label: "Results", state: "ready", revision: 0 };
+    const { press, model, find } = open(2, { actions: [...ACTIONS, results] });
+    press("ArrowDown");
+    press("ArrowDown");
+    find('button[data-action="results"]').click();
+    expect(model.sent.at(-1)).toEqual({ kind: "start", action: "results", arguments: { jobs: ["id-1"] } });
+  });
+
   it("opens on Enter and nests the kernel's widget", async () => {
     const { press, model, find, text } = open(2);
     const child = document.createElement("em");
@@ -287,6 +296,21 @@ describe("the table in a tab of JupyterLab", () => {
     ]);
     expect(model.sent.filter(({ kind }) => kind === "start")).toEqual([]);
     expect(text(".flw-action-words")).not.toContain("…");
+  });
+
+  it("opens the results of an ended job in a tab", () => {
+    const place = new FakePlace();
+    const results = { name: "results", label: "Results", state: "ready", revision: 0 };
+    const { model, press, find, text } = open(2, { actions: [...ACTIONS, results] }, place);
+    const button = () => find('button[data-action="results"]');
+    press("ArrowDown");
+    button().click();
+    expect(text(".flw-action-words")).toContain("results are available once the job has ended");
+    expect(place.opened).toEqual([]);
+    press("ArrowDown");
+    button().click();
+    expect(place.opened).toEqual([{ kind: "results", args: { job: "id-1" } }]);
+    expect(model.sent.filter(({ kind }) => kind === "start")).toEqual([]);
   });
 
   it("offers to submit when there are no jobs", () => {

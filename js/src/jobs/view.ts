@@ -4,7 +4,7 @@ import { createAnnouncer } from "../core/announcer";
 import { createBanner } from "../core/banner";
 import { copyText } from "../core/copy";
 import { h, setText, setVisible } from "../core/dom";
-import type { Place } from "../core/place";
+import type { Place, Target } from "../core/place";
 import { withoutPeriod } from "../core/text";
 import { formatDuration } from "../core/time";
 import { asText } from "../core/validate";
@@ -207,10 +207,17 @@ export function createJobsView({ kernelNow, browserNow, send, place }: JobsViewO
     return isLive || state?.updatedAt == null ? kernelNow() : state.updatedAt;
   }
 
-  /** Open a job or a comparison in a tab of its own; return false for other actions, and where there are no tabs. */
+  /** Open what an action shows in a tab of its own; return false for other actions, and where there are no tabs. */
   function openTab(action: string, jobs: readonly string[]): boolean {
-    if (!place.open || (action !== "open" && action !== "compare")) return false;
-    place.open(action === "open" ? { kind: "job", args: { job: jobs[0] } } : { kind: "compare", args: { jobs } });
+    const [job] = jobs;
+    const targets: Readonly<Record<string, Target>> = {
+      open: { kind: "job", args: { job } },
+      compare: { kind: "compare", args: { jobs } },
+      results: { kind: "results", args: { job } },
+    };
+    const target = targets[action];
+    if (!place.open || !target) return false;
+    place.open(target);
     return true;
   }
 
