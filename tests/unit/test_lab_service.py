@@ -23,6 +23,7 @@ from traitlets.config import Config
 from flare_widgets import hooks
 from flare_widgets.federation import LocalFederation
 from flare_widgets.lab import service as service_module
+from flare_widgets.lab import sidebar
 from flare_widgets.lab.hub import Refused
 from flare_widgets.lab.protocol import Ask, Open, encode
 from flare_widgets.lab.service import Service, Settings
@@ -119,6 +120,13 @@ def server():
 def no_other_federation(monkeypatch):
     """Hide the federations of this user's other processes."""
     monkeypatch.setattr(LocalFederation, "list_running", classmethod(lambda _: []))
+
+
+@pytest.fixture(autouse=True)
+def quick_updates(monkeypatch):
+    """Have the sidebar told of changes sooner than half a second after the last."""
+    monkeypatch.setattr(sidebar, "_MIN_INTERVAL_S", 0.05)
+    monkeypatch.setattr(service_module, "_NEWS_INTERVAL_S", 0.1)
 
 
 @pytest.fixture
