@@ -11,7 +11,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # A file's tests stay together, and share a federation and a JupyterLab with others of the same worker; the order stays.
 BY_FILE := --dist=loadfile --no-loadscope-reorder
-SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4 $(BY_FILE)
+# Two for each processor, four at most: half of the time of the unit tests is waiting, for servers that say nothing.
+SIDE_BY_SIDE := --numprocesses=$(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 2 ? 2 : 4))) $(BY_FILE)
 # No more than there are processors: FLARE's own processes come too late otherwise, in some test or other. Each takes 1.5 GB.
 CROWDED := --numprocesses=$(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 5 ? n : 5))) $(BY_FILE)
 
@@ -60,7 +61,7 @@ docs: $(READY)  ## build the documentation site into out/site; a warning is an e
 screenshots: browser $(READY)  ## take the pictures of the views in docs/screenshots, from real runs: 7 minutes
 	$(BIN)/pytest tests/browser/take_screenshots.py -q
 
-unit: $(READY)  ## run only the tests that need neither a federation nor a browser: a minute
+unit: $(READY)  ## run only the tests that need neither a federation nor a browser: a minute or two
 	$(BIN)/pytest tests/unit $(SIDE_BY_SIDE)
 
 # Apart from `test`, which it would slow down: tracing makes the unit tests take twice their time.

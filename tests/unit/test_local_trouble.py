@@ -165,7 +165,8 @@ def test_verbs_after_server_has_gone_say_so(
     with server.running() as port:
         kit = kits.write_kit(tmp_path / "good", host="127.0.0.1", port=port)
         session = flare(shell, f'connect "{kit}" --timeout 15')
-        session.set_timeout(0.3)
+        session.set_timeout(0.03)
+    monkeypatch.setattr(job_display, "FIRST_UPDATE_TIMEOUT_S", 0.1)
     for name in VERBS:
         check_verb(shell, name, str(tmp_path))
 

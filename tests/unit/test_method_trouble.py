@@ -14,10 +14,11 @@ from servers import FlareServer, ok
 from trouble import Trouble, broken_federation, check_error, make_broken, with_trouble
 
 from flare_widgets import Monitor
-from flare_widgets.api import Session, commands, connect
+from flare_widgets.api import Session, command_sender, commands, connect
 from flare_widgets.api.job import Job
 from flare_widgets.errors import FlareError
 from flare_widgets.federation import LocalFederation
+from flare_widgets.monitoring import console
 from flare_widgets.wire.frames import Frame
 
 JOB_ID = "76b8f0c2-0000-4000-8000-000000000001"
@@ -26,7 +27,7 @@ ARGUMENTS: dict[str, Any] = {
     "job_id": JOB_ID, "job_ids": [JOB_ID], "study": "default",
     "user": "x@y.z", "target": "server", "target_type": "all",
     "client_name": "site-1", "client_names": ["site-1"], "config": "INFO", "topic": "t", "cmd_data": {},
-    "command": "list_jobs", "listener": print, "value": 0.1, "timeout": 0.3, "poll_interval": 0.1,
+    "command": "list_jobs", "listener": print, "value": 0.03, "timeout": 0.1, "poll_interval": 0.1,
     "names": ("ERRORLOG_site-1",), "wanted": lambda *_: True, "pattern": "x", "sites": ["site-1"], "props": None,
     "path": "workspace/log.txt", "name": "site-3", "process": "site-1", "fault": "kill",
 }  # fmt: skip
@@ -77,12 +78,14 @@ def is_fine(method: Callable[..., Any], **more: Any) -> bool:
 
 
 @pytest.fixture
-def lost_session(tmp_path: Path) -> Iterator[Session]:
+def lost_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     """A session whose server has gone."""
     server = FlareServer()
     with server.running() as port:
         session = connect(kits.write_kit(tmp_path / "kit", host="127.0.0.1", port=port), timeout=15)
-    session.set_timeout(0.1)
+    monkeypatch.setattr(command_sender, "_COMMAND_TIMEOUT_S", 0.1)  # without a limit of the session's own
+    monkeypatch.setattr(console, "_FIRST_UPDATE_TIMEOUT_S", 0.3)
+    session.set_timeout(0.03)
     yield session
     session.close()
 

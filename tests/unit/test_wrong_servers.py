@@ -229,7 +229,7 @@ def test_own_settings_are_named_where_they_mislead(kit: Path, who: str, scheme: 
     with plain(*listener) as port:
         host = "no such host" if who == "unknown" else "127.0.0.1"
         own.write_text(json.dumps({"admin": {"host": host, "port": port, "scheme": scheme}}))
-        error, _ = refused(kit, 9, 5 if who == "another" else 1)  # the others are tried until the time is over
+        error, _ = refused(kit, 9, 5 if who == "another" else 0.5)  # the others are tried until the time is over
     assert type(error) is (ServerIdentityError if who == "another" else NoConnection)
     assert str(own) in error.next_step
     assert "fed_admin.json" not in str(error)
