@@ -14,6 +14,7 @@ from playwright.sync_api import Locator, expect
 SETUP = "from scripted_system import ScriptedSystem, show\nsystem = ScriptedSystem('hospital-a', 'hospital-b')"
 SHOW = "view, admin = show(system)"
 CELLS = (SETUP, SHOW)
+CELLS_OF_FACT = (".flw-label", ".flw-detail")
 
 
 class SystemPanel:
@@ -70,11 +71,23 @@ def test_silence_counted_locally_and_listed_first(shown, panel, pictures):
     # Nobody sends anything: the browser counts.
     expect(panel.problems).to_have_text([re.compile(r"hospital-b has been silent for 2\d s; sites report every 10 s")])
     expect(panel.row("hospital-b")).to_contain_text(re.compile(r"silent for 2\d s"))
+    expect(panel.live.locator(".flw-facts")).to_contain_text("1 silent, 1 site connected, 1 job running")
     expect(panel.live.locator("[role=status]")).to_contain_text("hospital-b has been silent")
     shown.screenshot(shown.cell(1), pictures and pictures / "system-silent.png")
     shown.run_code("system.change('hospital-b', last_seen=time.time())")
     expect(panel.problems).to_have_count(0)
     expect(panel.live.locator("[role=status]")).to_have_text("all problems resolved")
+
+
+def test_silent_sites_share_one_line_and_jobs_of_sites_count(shown, panel):
+    shown.run_code(
+        "import time\nfrom dataclasses import replace\nfrom scripted_system import Site\n"
+        "known, when = system.snapshot.sites, time.time() - 60\n"
+        "system.say(jobs=(), sites=(*(replace(s, last_seen=when) for s in known), Site('site-c', last_seen=when)))"
+    )
+    silent = r"3 sites \(hospital-a, hospital-b and site-c\) have been silent for up to 1 min"
+    expect(panel.problems).to_have_text([re.compile(silent)])
+    expect(panel.live.locator(".flw-facts")).to_contain_text("3 silent, no other site is connected, 1 job running")
 
 
 def test_lost_connection_reported_within_five_seconds(shown, panel, pictures):
@@ -296,6 +309,8 @@ def test_fits_output_it_is_in(shown, panel, width, pictures):
     panel.fold("hospital-a").click()
     panel.button("hospital-a", "Restart").click()
     wait_until_it_fits(panel.live)
+    label, value = (panel.row("hospital-a").locator(f".flw-row-fact:nth-child(2) {part}") for part in CELLS_OF_FACT)
+    assert value.bounding_box()["x"] >= label.bounding_box()["x"] + label.bounding_box()["width"]
     if width < 500:
         assert panel.live.bounding_box()["width"] < 340
     shown.screenshot(shown.cell(1), pictures and pictures / f"system-{width}.png")

@@ -12,7 +12,13 @@ from recording import Elements
 
 from flare_widgets.api.models import ClientInfo, JobInfo, ServerInfo, SystemInfo
 from flare_widgets.monitoring.job.updates import ConnectionProblem, GroupRefreshed, GroupUnavailable
-from flare_widgets.monitoring.system.format import describe_system, problems, site_state, summarize_system
+from flare_widgets.monitoring.system.format import (
+    describe_counts,
+    describe_system,
+    problems,
+    site_state,
+    summarize_system,
+)
 from flare_widgets.monitoring.system.snapshot import (
     DisabledSites,
     JobListReport,
@@ -162,7 +168,52 @@ def test_sentence_counts() -> None:
         summarize_system(snapshot, T)
         == "FLARE server server:8002: connected, 2 sites connected, 1 job running, no problems"
     )
-    assert summarize_system(snapshot, T + 60).endswith("2 problems")
+    assert summarize_system(snapshot, T + 60).endswith("2 silent, no other site is connected, 1 job running, 1 problem")
+
+
+def test_jobs_only_sites_report_are_counted() -> None:
+    at_site = SiteJobsReport(({"client_name": "a", "job_id": "j1", "app_name": "app", "status": "started"},))
+    snapshot = apply_system_updates(EMPTY, [connected("a", "b"), at_site])
+    counts = describe_counts(snapshot)
+    assert counts.text_at(T) == "2 sites connected, 1 job running"
+    assert "j1 is running (app)" in describe_system(snapshot, T)
+    both = apply_system_updates(snapshot, [connected("a", "b", jobs=("j2", "j1"))])
+    assert describe_counts(both).text_at(T) == "2 sites connected, 2 jobs running"
+
+
+def test_silent_sites_are_counted_first_and_told_in_one_sentence() -> None:
+    names = [f"site-{number}" for number in range(1, 6)]
+    ages = (200, 100, 26, 4, 3)
+    sites = tuple(Site(name, last_seen=T - age) for name, age in zip(names, ages, strict=True))
+    snapshot = replace(EMPTY, sites=sites, facts_at=T)
+    system = build_view_model(snapshot)
+    assert system.counts.text_at(T) == "3 silent, 2 sites connected, no job is running"
+    assert system.counts.text_at(T + 22) == "4 silent, 1 site connected, no job is running"
+    assert problems(snapshot, T) == [
+        "3 sites (site-1, site-2 and site-3) have been silent for up to 3 min 20 s; sites report every 10 s. "
+        "Check that their processes are running and can reach the server"
+    ]
+    assert "<span>3 silent" in system_html(snapshot, T + 60).replace(' class="flw-elapsed"', "")
+    lost = build_view_model(replace(snapshot, trouble="no connection"))
+    assert lost.counts.text_at(T + 100) == "last known: 3 silent, 2 sites connected, no job is running"
+    paused = build_view_model(snapshot, is_paused=True)
+    assert paused.counts.text_at(T + 100) == "3 silent, 2 sites connected, no job is running"
+
+
+def test_sites_with_one_problem_share_a_sentence() -> None:
+    sites = (
+        *(Site(name, connected=False, disabled=True) for name in "ab"),
+        *(Site(name, last_seen=T - 1, answers=False) for name in "cd"),
+        *(Site(name, connected=False) for name in "ef"),
+    )
+    snapshot = replace(EMPTY, sites=sites, facts_at=T)
+    assert [problem.split(".")[0] for problem in problems(snapshot, T)] == [
+        "2 sites (e and f) are no longer connected",
+        "2 sites (c and d) do not answer the server's requests",
+        "2 sites (a and b) are disabled: they cannot connect until they are enabled again",
+    ]
+    (silent,) = [problem for problem in problems(snapshot, T + 60) if "c and d" in problem]
+    assert "have been silent" in silent  # no second sentence about them
 
 
 def test_hostile_snapshot_text_is_escaped() -> None:

@@ -6,7 +6,8 @@ The same sentences everywhere, for the time they are read at. Nothing in a snaps
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from math import ceil
 
 from ...formatting.live_text import COUNT, LiveText, live
 from ...formatting.reader_time import format_date_time
@@ -20,6 +21,7 @@ _MAX_NAME_CHARS = 60  # characters
 STALE_AFTER_S = 5.0
 """Seconds without an answer from the server, which is polled every 3 s, after which its state is not known."""
 
+_MAX_MOMENTS = 32  # sites report every 10 s, so they fall silent within some 30 s of the last answer
 _LAST_SEEN = f", last seen {COUNT} ago"
 
 
@@ -89,11 +91,7 @@ def live_problems(snapshot: SystemSnapshot) -> list[LiveText]:
 def _iter_problems(snapshot: SystemSnapshot) -> Iterator[LiveText]:
     if snapshot.trouble:
         yield live(sanitize(snapshot.trouble, 400))
-    for site in snapshot.sites:
-        problem = _site_problem(site)
-        # Without answers from the server, the clock of its sites stops.
-        is_lost = snapshot.trouble and snapshot.facts_at is not None
-        yield problem.frozen_at(snapshot.facts_at or 0.0) if is_lost else problem
+    yield from _site_problems(snapshot)
     for zombie in snapshot.zombies:
         if zombie.certain:
             yield live(
@@ -108,23 +106,75 @@ def _iter_problems(snapshot: SystemSnapshot) -> Iterator[LiveText]:
     yield from _version_problems(snapshot)
 
 
-def _site_problem(site: Site) -> LiveText:
-    name = sanitize(site.name, _MAX_NAME_CHARS)
-    if site.disabled:
-        return live(f"{name} is disabled: it cannot connect until it is enabled again")
-    if not site.connected:
-        return live(f"{name} is no longer connected. Check its process and its network; it reconnects by itself")
+def _site_problems(snapshot: SystemSnapshot) -> Iterator[LiveText]:
+    """Yield one sentence for each kind of problem, however many sites have it."""
+    gone = [site for site in snapshot.sites if not site.connected and not site.disabled]
+    if gone:
+        yield live(
+            f"{_sites(gone, 'is', 'are')} no longer connected. Check the process and the network; "
+            "a site reconnects by itself"
+        )
+    # Without answers from the server, the clock of its sites stops.
+    is_lost = snapshot.trouble and snapshot.facts_at is not None
+    for problem in (_silence_problem(snapshot), _hung_problem(snapshot)):
+        if any(phase.text for phase in problem.phases):
+            yield problem.frozen_at(snapshot.facts_at or 0.0) if is_lost else problem
+    disabled = [site for site in snapshot.sites if site.disabled]
+    if disabled:
+        one = len(disabled) == 1
+        yield live(
+            f"{_sites(disabled, 'is', 'are')} disabled: {'it' if one else 'they'} cannot connect "
+            f"until {'it is' if one else 'they are'} enabled again"
+        )
+
+
+def _silence_problem(snapshot: SystemSnapshot) -> LiveText:
     problem = live("")
-    if not site.answers:
-        problem = live(f"{name} does not answer the server's requests. It may be hung; restart it if this persists")
-    if site.last_seen is None:
-        return problem
-    return problem.then(
-        site.last_seen + SILENT_AFTER,
-        f"{name} has been silent for {COUNT}; sites report every 10 s. "
-        "Check that its process is running and can reach the server",
-        site.last_seen,
-    )
+    for after, silent in _silences(snapshot):
+        since = min(site.last_seen or after for site in silent)
+        length = COUNT if len(silent) == 1 else f"up to {COUNT}"
+        problem = problem.then(
+            after,
+            f"{_sites(silent, 'has', 'have')} been silent for {length}; sites report every 10 s. "
+            f"Check that {'its process is' if len(silent) == 1 else 'their processes are'} running "
+            "and can reach the server",
+            since,
+        )
+    return problem
+
+
+def _hung_problem(snapshot: SystemSnapshot) -> LiveText:
+    problem = live(_hung_text(snapshot, ()))
+    for after, silent in _silences(snapshot):
+        problem = problem.then(after, _hung_text(snapshot, silent))
+    return problem
+
+
+def _hung_text(snapshot: SystemSnapshot, silent: Sequence[Site]) -> str:
+    hung = [site for site in snapshot.connected_sites if not site.answers and site not in silent]
+    if not hung:
+        return ""
+    it = "It may be hung; restart it" if len(hung) == 1 else "They may be hung; restart them"
+    return f"{_sites(hung, 'does', 'do')} not answer the server's requests. {it} if this persists"
+
+
+def _silences(snapshot: SystemSnapshot) -> list[tuple[float, list[Site]]]:
+    """Return the moments, to the second, at which sites fall silent unless seen again, and all that are silent then."""
+    falling = [
+        (ceil(site.last_seen + SILENT_AFTER), site) for site in snapshot.connected_sites if site.last_seen is not None
+    ]
+    known_at = snapshot.facts_at or 0.0
+    past = [at for at, _ in falling if at <= known_at]
+    moments = sorted({at for at, _ in falling if at > known_at} | {max(past, default=0)} - {0})[:_MAX_MOMENTS]
+    return [(at, [site for falls, site in falling if falls <= at]) for at in moments]
+
+
+def _sites(sites: Iterable[Site], singular: str, plural: str) -> str:
+    """Return the names of sites, or their number and some names, and the verb that follows."""
+    names = [sanitize(site.name, _MAX_NAME_CHARS) for site in sites]
+    if len(names) == 1:
+        return f"{names[0]} {singular}"
+    return f"{len(names)} sites ({join_names(names, MAX_NAMED + 1)}) {plural}"
 
 
 def _version_problems(snapshot: SystemSnapshot) -> Iterator[LiveText]:
@@ -154,8 +204,8 @@ def describe_system(snapshot: SystemSnapshot, now: float | None = None) -> str:
     if not snapshot.sites and snapshot.facts_at is not None:
         rows.append(("sites", "none connected"))
     names = dict(snapshot.job_names)
-    rows += [("job", _running_job_row(job, names.get(job.job_id, ""))) for job in snapshot.jobs]
-    if not snapshot.jobs and snapshot.facts_at is not None:
+    rows += [("job", _running_job_row(job, names.get(job.job_id, ""))) for job in snapshot.running_jobs]
+    if not snapshot.running_jobs and snapshot.facts_at is not None:
         rows.append(("jobs", "none running"))
     return "\n".join([*lines, *align(rows, indent="  ")])
 
@@ -165,18 +215,29 @@ def summarize_system(snapshot: SystemSnapshot, now: float) -> str:
     wrong = problems(snapshot, now)
     parts = [
         f"FLARE server {sanitize(snapshot.address)}: {server_state(snapshot).text_at(now)}",
-        f"{_count(len(snapshot.connected_sites), 'site')} connected",
-        f"{_count(len(snapshot.jobs), 'job')} running",
+        describe_counts(snapshot).text_at(now),
         _count(len(wrong), "problem") if wrong else "no problems",
     ]
     return ", ".join(parts)
 
 
-def describe_counts(snapshot: SystemSnapshot) -> str:
-    """Return the numbers of connected sites and running jobs."""
-    here, jobs = len(snapshot.connected_sites), len(snapshot.jobs)
-    sites = f"{_count(here, 'site')} connected" if here else "no site is connected"
-    return f"{sites}, {_count(jobs, 'job')} running" if jobs else f"{sites}, no job is running"
+def describe_counts(snapshot: SystemSnapshot) -> LiveText:
+    """Return the numbers of silent sites, of the other connected ones, and of running jobs."""
+    counts = live(_counts_text(snapshot, 0))
+    for after, silent in _silences(snapshot):
+        counts = counts.then(after, _counts_text(snapshot, len(silent)))
+    return counts
+
+
+def _counts_text(snapshot: SystemSnapshot, silent: int) -> str:
+    connected, jobs = len(snapshot.connected_sites) - silent, len(snapshot.running_jobs)
+    nobody = f"no {'other ' if silent else ''}site is connected"
+    parts = [
+        f"{silent} silent" if silent else "",
+        f"{_count(connected, 'site')} connected" if connected else nobody,
+        f"{_count(jobs, 'job')} running" if jobs else "no job is running",
+    ]
+    return _join_nonempty(*parts)
 
 
 def role_and_org(role: str, organization: str) -> str:

@@ -175,6 +175,12 @@ class SystemSnapshot:
         return tuple(site for site in self.sites if site.connected)
 
     @property
+    def running_jobs(self) -> tuple[SiteJob, ...]:
+        """The jobs that run on the server or at a site, whichever was heard from last."""
+        found = {job.job_id: job for site in self.sites for job in site.jobs}
+        return tuple((found | {job.job_id: job for job in self.jobs}).values())
+
+    @property
     def names_by_version(self) -> dict[str, list[str]]:
         """The server and the connected sites, by the version of FLARE that they run, where it is known."""
         found: dict[str, list[str]] = {}

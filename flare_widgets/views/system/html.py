@@ -54,6 +54,7 @@ def _render(snapshot: SystemSnapshot, now: float, zone: tzinfo | None, outcomes:
             root=root,
             style=style,
             system=system,
+            counts=system.counts.text_at(seen),
             state=system.state.text_at(seen),
             severity=system.state.severity_at(seen),
             glyph=SEVERITY_GLYPHS[system.state.severity_at(seen)],

@@ -63,8 +63,10 @@ class SystemViewModel:
 
     Attributes
     ----------
-    address, user, study, counts
-        The server, the user with role and organization, and the numbers of sites and jobs; empty if unknown.
+    address, user, study
+        The server, and the user with role and organization; empty if unknown.
+    counts
+        The numbers of sites and jobs; empty before the first answer.
     state
         The server's state in two words, with its severity.
     freshness
@@ -84,7 +86,7 @@ class SystemViewModel:
     address: str
     user: str
     study: str
-    counts: str
+    counts: LiveText
     state: LiveText
     freshness: LiveText
     updated_at: float | None
@@ -113,19 +115,21 @@ def build_view_model(snapshot: SystemSnapshot, is_paused: bool = False) -> Syste
     updated_at, details_at = snapshot.facts_at, snapshot.details_at
     rows = (_server_row(snapshot), *(_site_row(snapshot, site) for site in snapshot.sites))
     problems = tuple(live_problems(snapshot))
+    counts = _describe_counts(snapshot)
     if is_paused and updated_at is not None:
         rows = tuple(
             replace(row, state=row.state.frozen_at(updated_at), last_seen=row.last_seen.frozen_at(updated_at))
             for row in rows
         )
         problems = tuple(problem.frozen_at(updated_at) for problem in problems)
+        counts = counts.frozen_at(updated_at)
     role = role_and_org(snapshot.role, snapshot.organization)
     reason = sanitize(snapshot.details_missing, 400)
     return SystemViewModel(
         address=sanitize(snapshot.address) or "FLARE server",
         user=" ".join(filter(None, (sanitize(snapshot.username), f"({role})" if role else ""))),
         study=sanitize(snapshot.study),
-        counts="" if updated_at is None else f"{'last known: ' if snapshot.trouble else ''}{describe_counts(snapshot)}",
+        counts=counts,
         state=_describe_state(snapshot, is_paused),
         freshness=_describe_freshness(updated_at, is_paused),
         updated_at=updated_at,
@@ -138,6 +142,13 @@ def build_view_model(snapshot: SystemSnapshot, is_paused: bool = False) -> Syste
         details_age=live("") if details_at is None else live(f"as of {COUNT} ago", details_at),
         unknown_detail=f"not known ({reason})" if reason else "not known",
     )
+
+
+def _describe_counts(snapshot: SystemSnapshot) -> LiveText:
+    if snapshot.facts_at is None:
+        return live("")
+    counts = describe_counts(snapshot)
+    return live(f"last known: {counts.text_at(snapshot.facts_at)}") if snapshot.trouble else counts
 
 
 def _describe_state(snapshot: SystemSnapshot, is_paused: bool) -> LiveText:

@@ -161,6 +161,7 @@ function render(context: RenderContext): () => void {
     stop();
     removeOffer();
     kernel.dispose();
+    table.dispose();
     charts.dispose();
     parallel.dispose();
     element.remove();

@@ -1,6 +1,7 @@
 /** The table of the compared jobs: a click on a heading sorts it. */
-import { h, whenChanged } from "../core/dom";
+import { h, setText, setVisible, whenChanged } from "../core/dom";
 import { createSwatch } from "../core/series-style";
+import { keepColumnsWhole } from "../core/whole-columns";
 import type { RowOrder } from "./rows";
 import type { Cell, Column } from "./view-model";
 
@@ -15,6 +16,7 @@ export interface TableState {
 export interface CompareTable {
   readonly element: HTMLElement;
   draw(state: TableState): void;
+  dispose(): void;
 }
 
 interface TableOptions {
@@ -25,11 +27,21 @@ interface TableOptions {
 
 export function createCompareTable({ sort, point }: TableOptions): CompareTable {
   const table = h("table");
-  const element = h(
+  const scroller = h(
     "div",
     { class: "flw-table", tabindex: "0", role: "region", "aria-label": "table of the jobs" },
     table,
   );
+  const more = h("p", { class: "flw-note", "aria-hidden": "true" });
+  const element = h("div", {}, scroller, more);
+  const wholeColumns = keepColumnsWhole({
+    ...{ frame: element, scroller, table },
+    cells: () => [...table.querySelectorAll<HTMLElement>("thead th:not(:first-child)")],
+    onLayout(hiddenCount) {
+      setText(more, `${hiddenCount} more ${hiddenCount === 1 ? "column" : "columns"}: scroll the table sideways`);
+      setVisible(more, hiddenCount > 0);
+    },
+  });
 
   const draw = whenChanged(({ columns, rows, order, baseline }: TableState) => {
     const focused = table.contains(document.activeElement)
@@ -66,9 +78,10 @@ export function createCompareTable({ sort, point }: TableOptions): CompareTable 
         .find((button) => button.dataset["column"] === focused)
         ?.focus();
     }
+    wholeColumns.update();
   });
   table.addEventListener("pointerleave", () => point(null));
-  return { element, draw };
+  return { element, draw, dispose: wholeColumns.dispose };
 }
 
 function drawCell(cell: Cell | undefined): (Node | string)[] {

@@ -23,7 +23,7 @@ export interface SystemViewModel {
   readonly address: string;
   readonly user: string;
   readonly study: string;
-  readonly counts: string;
+  readonly counts: LiveText;
   readonly state: LiveText;
   readonly freshness: LiveText;
   readonly updatedAt: number | null;
@@ -45,7 +45,7 @@ export function readViewModel(value: unknown): SystemViewModel {
     address: asText(raw["address"]),
     user: asText(raw["user"], MAX_SENTENCE_CHARS),
     study: asText(raw["study"]),
-    counts: asText(raw["counts"]),
+    counts: readLiveText(raw["counts"]),
     state: readLiveText(raw["state"]),
     freshness: readLiveText(raw["freshness"]),
     updatedAt: asNumber(raw["updated_at"]),

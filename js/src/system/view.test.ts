@@ -57,6 +57,7 @@ it("tells a site that falls silent, without messages, and once", () => {
   expect(texts(".flw-banner li")[0]).toContain("hospital-a has been silent for 27 s");
   expect(texts("[role=status]")[0]).toContain("hospital-a has been silent");
   expect(texts(".flw-fresh")).toEqual(["! last seen 24 s ago"]);
+  expect(texts(".flw-facts > span")[0]).toBe("1 silent, 1 site connected, 1 job running");
 });
 
 it("is doubtful while the kernel does not answer, and stops its clock", () => {

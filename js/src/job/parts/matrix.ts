@@ -4,6 +4,7 @@
  */
 import { h, screenReaderText, setText, setVisible, whenChanged } from "../../core/dom";
 import { textAt } from "../../core/live-text";
+import { keepColumnsWhole } from "../../core/whole-columns";
 import type { CellState, Matrix, MatrixColumn, MatrixRow, MatrixWorkflow } from "../view-model";
 import { createStrip } from "./strip";
 
@@ -108,8 +109,14 @@ export function createMatrix(openSections: Map<string, boolean>): MatrixPart {
     drawTools(matching.length - drawn.length);
     setText(more, latest.rest);
     setVisible(more, latest.rest !== "");
-    follow();
+    wholeColumns.update();
   }
+
+  const wholeColumns = keepColumnsWhole({
+    ...{ frame: element, scroller, table, isAtEnd: () => isFollowing },
+    cells: () => [...head.querySelectorAll<HTMLElement>("tr:last-child > :is(.flw-column, .flw-gap)")],
+    onLayout: follow,
+  });
 
   function follow(): void {
     if (isFollowing) scroller.scrollLeft = scroller.scrollWidth;
@@ -185,9 +192,6 @@ export function createMatrix(openSections: Map<string, boolean>): MatrixPart {
     isFollowing = scroller.scrollLeft + scroller.clientWidth >= scroller.scrollWidth - END_MARGIN_PX;
     drawStrip();
   });
-  const sizes = new ResizeObserver(follow);
-  sizes.observe(scroller);
-
   return {
     element,
     draw(matrix, now) {
@@ -199,7 +203,7 @@ export function createMatrix(openSections: Map<string, boolean>): MatrixPart {
         drawAll();
       }
     },
-    dispose: () => sizes.disconnect(),
+    dispose: () => wholeColumns.dispose(),
   };
 }
 

@@ -27,7 +27,7 @@ export function createHeader(): Header {
   );
   return {
     element,
-    draw({ system, kernelProblem }, now) {
+    draw({ system, kernelProblem, confirmedAt }, now) {
       const isStale = severityAt(system.freshness, now) === "warn";
       const severity = kernelProblem ? "warn" : severityAt(system.state, now);
       pill.className = `flw-pill flw-state-${severity}`;
@@ -38,8 +38,9 @@ export function createHeader(): Header {
       setText(freshness, textAt(system.freshness, now));
       freshness.title =
         system.updatedAt === null ? "" : `the server last answered ${formatExactTime(system.updatedAt)}`;
-      setText(counts, system.counts);
-      setVisible(counts, system.counts !== "");
+      const countsText = textAt(system.counts, Math.min(now, confirmedAt));
+      setText(counts, countsText);
+      setVisible(counts, countsText !== "");
       setText(user, system.user);
       setVisible(user, system.user !== "");
       setText(study, `study ${system.study}`);

@@ -51,8 +51,8 @@ export function createRow({ requestDetails, onOpen, controls }: RowOptions): Row
   const more = h(
     "div",
     { class: "flw-row-more" },
-    h("div", {}, h("span", { class: "flw-label" }, "Version "), version),
-    h("div", {}, h("span", { class: "flw-label" }, "Resources "), resources),
+    h("div", { class: "flw-row-fact" }, h("span", { class: "flw-label" }, "Version "), version),
+    h("div", { class: "flw-row-fact" }, h("span", { class: "flw-label" }, "Resources "), resources),
     h("div", { class: "flw-row-foot" }, detailsAge, refreshButton),
     place,
   );
