@@ -13,7 +13,7 @@ from hypothesis_profile import examples
 
 from flare_widgets.errors import ProtocolError
 from flare_widgets.wire import fobs, frames, streams
-from flare_widgets.wire.cell import Bye, Cell, CellReply, Message, Ready
+from flare_widgets.wire.cell import Bye, Cell, CellReply, Message, Ready, ReplyProgress
 from flare_widgets.wire.frames import Frame, FrameType
 
 NAME = "_admin_states"
@@ -35,6 +35,7 @@ class Conversation(RuleBasedStateMachine):
         assert self.cell.receive(frames.encode(Frame(FrameType.READY))) == [Ready()]
         take_frames(self.cell)
         self.asked: list[str] = []
+        self.awaited: set[str] = set()  # requests whose answer is to come as a stream
         self.chunks: dict[int, list[tuple[dict[str, Any], bytes]]] = {}
         self.arrived: dict[int, set[int]] = {}
         self.told: dict[int, int] = {}
@@ -49,11 +50,14 @@ class Conversation(RuleBasedStateMachine):
         (frame,) = self.said()
         assert frame.headers["sm__ri" if streamed else "cn__req_id"] == request
         self.asked.append(request)
+        if streamed:
+            self.awaited.add(request)
         return request
 
     @rule(request=requests)
     def give_up(self, request: str) -> None:
         self.cell.cancel_request(request)
+        self.awaited.discard(request)
 
     @rule(value=st.text(max_size=5))
     def post(self, value: str) -> None:
@@ -117,10 +121,12 @@ class Conversation(RuleBasedStateMachine):
         headers, piece = self.chunks[number][sequence]
         events = self.cell.receive(frames.encode(Frame(FrameType.DATA, headers, piece, 1)))
         whole = len(self.arrived[number]) == len(self.chunks[number])
-        if events:
+        if not whole:
+            assert events == ([ReplyProgress(headers["sm__ri"])] if headers["sm__ri"] in self.awaited else [])
+        elif events:
             (reply,) = events
             assert isinstance(reply, CellReply)
-            assert whole
+            self.awaited.discard(reply.request_id)
             assert (reply.request_id, reply.value[:1] or "x") == (headers["sm__ri"], "x")
             self.told[number] += 1
         assert self.told[number] == (1 if whole else 0)
@@ -136,6 +142,7 @@ class Conversation(RuleBasedStateMachine):
     def fail(self, request: str, streamed: bool) -> None:
         headers: dict[str, Any]
         if streamed:
+            self.awaited.discard(request)
             headers = {
                 "cn__channel": streams.CHANNEL,
                 "cn__topic": streams.ERROR_TOPIC,
@@ -196,6 +203,7 @@ class Conversation(RuleBasedStateMachine):
         about = {k: headers[k] for k in ("cn__channel", "cn__topic", "cn__origin", "sm__id")}
         events = self.hear({**about, "sm__em": "given up", "sm__dt": 6})
         assert events == [CellReply(headers["sm__ri"], "stream_error", "given up", None)]
+        self.awaited.discard(headers["sm__ri"])
         self.arrived[answer] = set()
         self.acked.pop(answer, None)
 
