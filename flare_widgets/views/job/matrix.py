@@ -288,7 +288,12 @@ def _join_letters(columns: Sequence[Mapping[str, str]], sites: Sequence[str]) ->
 
 def _worst_letter(states: Mapping[str, str]) -> str:
     """Return the letter of all sites in a column."""
-    return _STRIP_ORDER[min(map(_STRIP_RANKS.__getitem__, set(states.values())), default=len(_STRIP_ORDER) - 1)]
+    return _worst_of(frozenset(states.values()))
+
+
+@lru_cache
+def _worst_of(states: frozenset[str]) -> str:
+    return _STRIP_ORDER[min(map(_STRIP_RANKS.__getitem__, states), default=len(_STRIP_ORDER) - 1)]
 
 
 def _summarize(
