@@ -19,8 +19,10 @@ const HEIGHT_PX = 240;
 const TOP_PX = 34;
 const BOTTOM_PX = 12;
 const SIDE_PX = 64;
+const NARROW_PX = 400;
+const NARROW_SIDE_PX = 44;
 /** Room for an axis, below which the picture scrolls. */
-const MIN_GAP_PX = 84;
+const MIN_GAP_PX = 68;
 const MAX_NAME_CHARS = 18;
 const NAME_CHAR_PX = 7.5;
 const SECTION = "Arguments and metrics";
@@ -47,14 +49,16 @@ export function createParallelPlot(
     if (picture.parentElement !== section.body) section.body.replaceChildren(picture, readout);
     const { parallel, shown } = latest;
     const gapCount = Math.max(1, parallel.axes.length - 1);
-    const width = Math.max(picture.clientWidth || 640, 2 * SIDE_PX + gapCount * MIN_GAP_PX);
+    const room = picture.clientWidth || 640;
+    const side = room < NARROW_PX ? NARROW_SIDE_PX : SIDE_PX;
+    const width = Math.max(room, 2 * side + gapCount * MIN_GAP_PX);
     const key = JSON.stringify([parallel, [...shown], width]);
     if (key === drawn) return;
     drawn = key;
-    const gap = (width - 2 * SIDE_PX) / gapCount;
+    const gap = (width - 2 * side) / gapCount;
     // As long as there is room on both sides of the axis.
-    const nameChars = Math.floor(Math.min(gap, 2 * SIDE_PX) / NAME_CHAR_PX);
-    const xOf = (place: number): number => SIDE_PX + place * gap;
+    const nameChars = Math.floor(Math.min(gap, 2 * side) / NAME_CHAR_PX);
+    const xOf = (place: number): number => side + place * gap;
     const yOf = (at: number): number => HEIGHT_PX - BOTTOM_PX - at * (HEIGHT_PX - TOP_PX - BOTTOM_PX);
     const rows = parallel.lines.map((_, row) => row).filter((row) => shown.has(row));
     const meritOf = (row: number): number => parallel.merits[row] ?? -1;

@@ -85,6 +85,8 @@ export function keepColumnsWhole(options: WholeColumnsOptions): WholeColumns {
 
   const sizes = new ResizeObserver(update);
   sizes.observe(frame);
+  // Its words may change without its columns, and take the room of one.
+  sizes.observe(table);
   scroller.addEventListener("scrollend", settle);
   return {
     update,
