@@ -18,7 +18,8 @@ _HTML = """\
 <tbody>
 {% for row, tooltip in rows %}
 <tr{% if tooltip %} title="{{ tooltip }}"{% endif %}>
-{%- for cell in row %}<td style="text-align: left; overflow-wrap: anywhere">{{ cell }}</td>{% endfor %}</tr>
+{%- for cell in row %}<td style="text-align: left; overflow-wrap: anywhere; min-width: 5.5em">{{ cell }}</td>
+{%- endfor %}</tr>
 {% endfor %}
 {% for note in notes %}
 <tr><td colspan="{{ headings | length }}" style="text-align: left">{{ note }}</td></tr>

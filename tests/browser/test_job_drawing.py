@@ -8,6 +8,7 @@ import pytest
 from job_panel import JobPanel
 from lab_page import NotebookPage
 from playwright.sync_api import Locator, expect
+from waiting import wait_until
 
 SETUP = """
 import time
@@ -145,3 +146,35 @@ watch.say(
     panel.live.get_by_role("searchbox", name="filter sites").fill("-29")
     expect(rows(panel.live).locator("th")).to_have_text(["hospital-29"])
     assert panel.live.evaluate("e => e.scrollWidth <= e.clientWidth")
+
+
+CUT_COLUMNS = """scroller => {
+  const box = scroller.getBoundingClientRect();
+  const name = scroller.querySelector('tbody th').getBoundingClientRect();
+  return [...scroller.querySelectorAll('thead .flw-column')].map(e => e.getBoundingClientRect()).filter(column =>
+    (column.left < name.right - 1.5 && column.right > name.right + 1.5) ||
+    (column.left < box.right - 1.5 && column.right > box.right + 1.5)).length;
+}"""
+
+
+def test_columns_are_whole_in_narrow_output(shown: NotebookPage) -> None:
+    panel = JobPanel(shown.outputs(1))
+    shown.hide_left_area()
+    shown.page.set_viewport_size({"width": 700, "height": 900})
+    shown.run_code("for number in range(3): round(number, ('site-1', began + number), ('site-2', began + number))")
+    scroller = panel.live.locator(".flw-matrix-scroll")
+    expect(panel.live.locator(".flw-column")).to_have_count(3)
+    # All rounds have room: nothing that cannot be seen takes it.
+    assert scroller.evaluate("e => e.scrollWidth <= e.clientWidth")
+    expect(panel.live.locator(".flw-strip")).to_be_hidden()
+    shown.run_code(
+        "watch.say(workflows=(Workflow('', first_round=0, total_rounds=99),), "
+        "rounds=tuple(Round(n, began - 5 * (60 - n)) for n in range(60)))"
+    )
+    newest = panel.live.locator(".flw-column").last
+    expect(newest).to_be_in_viewport()
+    wait_until(lambda: scroller.evaluate(CUT_COLUMNS) == 0, 5)
+    panel.live.locator(".flw-strip").click(position={"x": 250, "y": 4})
+    expect(newest).not_to_be_in_viewport()
+    assert scroller.evaluate("e => e.scrollLeft") > 0
+    wait_until(lambda: scroller.evaluate(CUT_COLUMNS) == 0, 5)

@@ -199,6 +199,37 @@ def test_saved_while_live_shows_static_form(alone):
     text = notebook.outputs(1).filter(has_text="FINISHED:COMPLETED")
     expect(text).to_have_count(1)
     expect(text).to_contain_text("took 1 min 1 s")
+    expect(notebook.page.locator(".jp-Dialog-header").get_by_text("Select Kernel")).to_be_visible()
+    notebook.page.keyboard.press("Escape")
+
+
+def test_file_keeps_up_after_reload_of_page(alone):
+    notebook, panel = alone
+    notebook.run_code(
+        "from flare_widgets.monitoring.job.model import Round, Workflow\n"
+        "flow = Workflow('', first_round=0, total_rounds=9)\n"
+        "def go_on(count):\n"
+        "    watch.say(workflows=(flow,), rounds=tuple(Round(n, time.time()) for n in range(count)))\n"
+        "import time; go_on(1)"
+    )
+    expect(notebook.outputs(1).last).to_contain_text("round 1 of 9")
+    notebook.save()
+    notebook.page.reload()
+    notebook.page.wait_for_function("() => window.jupyterapp?.restored", timeout=60_000)
+    notebook.show()
+    expect(panel.live.locator(".flw-round")).to_have_text("round 1 of 9")
+    for count in (2, 3):
+        notebook.run_code(f"go_on({count})")
+        # In the page's own time: that of a person who saves a moment later.
+        expect(notebook.outputs(1).last).to_contain_text(f"round {count} of 9", timeout=10_000)
+        assert f"round {count} of 9" in str(notebook.save().cells[1].outputs[1])
+        expect(notebook.outputs(1).last).to_be_hidden()
+    notebook.run_code("watch.say('FINISHED:COMPLETED', duration=61.5)")
+    expect(notebook.outputs(1).last).to_contain_text("FINISHED:COMPLETED", timeout=10_000)
+    notebook.shut_down_kernels()
+    notebook.save()
+    notebook.open(notebook.name)
+    panel.expect_static("FINISHED:COMPLETED")
 
 
 def test_kernel_restart_and_death_keep_static_form(alone):

@@ -125,7 +125,7 @@ def test_table_shows_notes_in_both_forms() -> None:
     assert table.to_text() == "name  id\na     1\nbcd   2\n... and 3 more"
     html = table.to_html()
     assert '<tr title="one"><td' in html
-    assert '<tr><td style="text-align: left; overflow-wrap: anywhere">bcd</td>' in html
+    assert '<tr><td style="text-align: left; overflow-wrap: anywhere; min-width: 5.5em">bcd</td>' in html
     assert '<td colspan="2" style="text-align: left">... and 3 more</td>' in html
 
 

@@ -152,3 +152,15 @@ def test_static_form_is_not_made_for_nobody():
         raise AssertionError("it was made")
 
     OutputHandles("id").replace(make)
+
+
+def test_static_form_tells_number_of_its_renewal():
+    handles = OutputHandles("ab12")
+    form = {"text/plain": "round 2", "text/html": "<p>round 2</p>"}
+    handles.renew(form)
+    handles.renew(form)
+    answer = handles.static_form(lambda: form)
+    assert answer["renewal"] == 2
+    assert answer["data"]["text/plain"] == "round 2"
+    assert answer["data"]["text/html"].startswith('<style class="flw-kept-ab12" data-renewal="2">')
+    assert answer["data"]["text/html"].endswith("</style>\n<p>round 2</p>")

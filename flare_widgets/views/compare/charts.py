@@ -23,6 +23,8 @@ _MAX_ARGUMENT_AXES, _MAX_METRIC_AXES = 8, 4
 _MIN_JOBS, _MAX_TICKS = 3, 12
 _MIN_TICK_DISTANCE = 0.07  # on an axis of length 1, so that labels do not overlap
 _LOG_RATIO = 50.0  # of the largest to the smallest value, from which on an axis is logarithmic
+_MAX_NAME_CHARS = 18
+_NAME_CHAR_WIDTH = 7.0
 _WIDTH, _HEIGHT = 720.0, 240.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 60.0, 60.0, 34.0, 14.0
 
@@ -241,9 +243,9 @@ def draw_parallel(parallel: Parallel, labels: Sequence[str], rows: Sequence[int]
         x = f"{_LEFT + place * gap:g}"
         ends = {"x1": x, "x2": x, "y1": f"{_TOP:g}", "y2": f"{_HEIGHT - _BOTTOM:g}"}
         ET.SubElement(svg, "line", {"class": "flw-axis", "stroke": "currentColor", "stroke-opacity": "0.6", **ends})
-        anchor = "start" if place == 0 else "end" if place == len(parallel.axes) - 1 else "middle"
-        head = {"x": x, "y": "14", "text-anchor": "middle" if anchor == "middle" else anchor, "font-weight": "600"}
-        ET.SubElement(svg, "text", head).text = _shorten(axis.name)
+        head = {"x": x, "y": "14", "text-anchor": "middle", "font-weight": "600"}
+        # As long as there is room on both sides of the axis.
+        ET.SubElement(svg, "text", head).text = _shorten(axis.name, int(min(gap, 2 * _LEFT) / _NAME_CHAR_WIDTH))
         for at, label in axis.ticks:
             where = {"x": f"{_LEFT + place * gap - 6:g}", "y": f"{y_of(at) + 4:g}", "text-anchor": "end"}
             ET.SubElement(svg, "text", where).text = _shorten(label)
@@ -254,5 +256,6 @@ def _opacity(merit: float | None) -> float:
     return 0.5 if merit is None else round(0.2 + 0.8 * merit * merit, 2)
 
 
-def _shorten(text: str) -> str:
-    return text if len(text) <= 18 else f"{text[:17]}…"
+def _shorten(text: str, max_chars: int = _MAX_NAME_CHARS) -> str:
+    most = min(max_chars, _MAX_NAME_CHARS)
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -76,6 +76,8 @@ class LiveView(anywidget.AnyWidget):
         This machine's clock when the state was sent, for a browser whose clock differs.
     static_id : str
         The id by which a front end marks the view as drawn, see :mod:`.static_form`.
+    renewal : int
+        The number of renewals of the static form, by which a page finds that the one in its notebook is old.
     tab : dict
         Which tab of JupyterLab shows the same: see :func:`.describe_tab`.
     patched : tuple of str
@@ -94,6 +96,7 @@ class LiveView(anywidget.AnyWidget):
 
     sent_at = traitlets.Float().tag(sync=True)
     static_id = traitlets.Unicode().tag(sync=True)
+    renewal = traitlets.Int().tag(sync=True)
     tab = traitlets.Dict().tag(sync=True)
     revision = traitlets.Int().tag(sync=True)
     patch = traitlets.Dict().tag(sync=True)
@@ -198,6 +201,7 @@ class LiveView(anywidget.AnyWidget):
             self._dispose()
             atexit.unregister(self.make_static)
             self._outputs.replace(self._mimebundle)
+            self._tell_renewal()
 
     # -- provided by a subclass ----------------------------------------------------------------------------
 
@@ -310,6 +314,11 @@ class LiveView(anywidget.AnyWidget):
             if not self._is_static and self._outputs.are_shown and content != self._shown:
                 self._shown = content
                 self._outputs.renew(self._mimebundle())
+                self._tell_renewal()
+
+    def _tell_renewal(self) -> None:
+        with self._traits_lock:
+            self.renewal = self._outputs.renewal
 
     def _content(self) -> tuple[object, object]:
         """Return what the static form shows: what should be in it soon, and all of it."""
@@ -322,6 +331,8 @@ class LiveView(anywidget.AnyWidget):
             set_reader_zone(content.get("zone"))
             self._request_renewal()
             self.send({"kind": "clock", "now": time.time()})
+        elif kind == "static_form":
+            self.send({"kind": "static_form", **self._outputs.static_form(self._mimebundle)})
         elif kind == "resync" and content.get("feed") == patches.FEED:
             self._resync.request()
         elif isinstance(kind, str):

@@ -49,6 +49,8 @@ class OutputHandles:
     ----------
     is_headless
         True if it was shown in a notebook that is executed without a person.
+    renewal
+        The number of renewals of the static form so far.
     """
 
     def __init__(self, static_id: str) -> None:
@@ -59,6 +61,7 @@ class OutputHandles:
         self._is_over = False
         self._shown_in_cell: object = None
         self.is_headless = False
+        self.renewal = 0
 
     @property
     def are_shown(self) -> bool:
@@ -117,8 +120,14 @@ class OutputHandles:
         """Renew the static form beside the live view, unless the view has ended. May be called from any thread."""
         with self._lock:
             if not self._is_over:
+                self.renewal += 1
                 for place in self._places:
                     _update_display(place.static, self._mark(static))
+
+    def static_form(self, make_static: Callable[[], dict[str, str]]) -> dict[str, Any]:
+        """Return the static form, marked as in the notebook, and its number: for a page that has an older one."""
+        with self._lock:
+            return {"data": self._mark(self._final_data or make_static()), "renewal": self.renewal}
 
     def replace(self, make_static: Callable[[], dict[str, str]]) -> None:
         """Replace everything shown so far by a static form. May be called from any thread; never prints.
@@ -132,6 +141,7 @@ class OutputHandles:
             self._is_over = True
             if not self._places:
                 return
+            self.renewal += 1
             self._final_data = make_static()
             for place in self._places:
                 self._end(place, self._final_data)
@@ -143,7 +153,7 @@ class OutputHandles:
         _update_display(place.static, static if place.live is None else self._mark(static))
 
     def _mark(self, static: dict[str, str]) -> dict[str, str]:
-        return {**static, "text/html": mark_static_form(static["text/html"], self._static_id)}
+        return {**static, "text/html": mark_static_form(static["text/html"], self._static_id, self.renewal)}
 
 
 class Placeholder:

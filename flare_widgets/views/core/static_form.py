@@ -30,7 +30,7 @@ def new_static_id() -> str:
     return secrets.token_hex(4)
 
 
-def mark_static_form(html: str, static_id: str) -> str:
+def mark_static_form(html: str, static_id: str, renewal: int = 0) -> str:
     """Return a static form with the style sheet that shows either it or the live view before it.
 
     Parameters
@@ -39,5 +39,8 @@ def mark_static_form(html: str, static_id: str) -> str:
         The static form.
     static_id
         The id of the view: letters and digits only.
+    renewal
+        The number of the renewal that the form is of. A page finds out by it that the form in its notebook is old.
     """
-    return f'<style class="flw-kept-{static_id}">{_STYLE.replace("ID", static_id)}</style>\n{html}'
+    style = _STYLE.replace("ID", static_id)
+    return f'<style class="flw-kept-{static_id}" data-renewal="{renewal}">{style}</style>\n{html}'

@@ -59,7 +59,8 @@ function render(context: RenderContext): () => void {
 
   const filter = h("input", { class: "flw-filter", "aria-label": "filter the jobs" });
   filter.type = "search";
-  filter.placeholder = "filter: a word, rate>0.1, accuracy>=0.9";
+  filter.placeholder = "filter: a word, rate>0.1";
+  filter.title = "Several conditions must all hold: train rate>0.1 accuracy>=0.9";
   const baseline = h("select", {
     class: "flw-choice",
     title: "the job with which the others are compared",

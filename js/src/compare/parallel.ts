@@ -19,7 +19,12 @@ const HEIGHT_PX = 240;
 const TOP_PX = 34;
 const BOTTOM_PX = 12;
 const SIDE_PX = 64;
+const NARROW_PX = 400;
+const NARROW_SIDE_PX = 44;
+/** Room for an axis, below which the picture scrolls. */
+const MIN_GAP_PX = 68;
 const MAX_NAME_CHARS = 18;
+const NAME_CHAR_PX = 7.5;
 const SECTION = "Arguments and metrics";
 const HINT = "A line a job, the stronger the better. Point at one to see which.";
 
@@ -43,12 +48,17 @@ export function createParallelPlot(
     if (!latest || !section.isOpen) return;
     if (picture.parentElement !== section.body) section.body.replaceChildren(picture, readout);
     const { parallel, shown } = latest;
-    const width = Math.max(picture.clientWidth || 640, 300);
+    const gapCount = Math.max(1, parallel.axes.length - 1);
+    const room = picture.clientWidth || 640;
+    const side = room < NARROW_PX ? NARROW_SIDE_PX : SIDE_PX;
+    const width = Math.max(room, 2 * side + gapCount * MIN_GAP_PX);
     const key = JSON.stringify([parallel, [...shown], width]);
     if (key === drawn) return;
     drawn = key;
-    const gap = (width - 2 * SIDE_PX) / Math.max(1, parallel.axes.length - 1);
-    const xOf = (place: number): number => SIDE_PX + place * gap;
+    const gap = (width - 2 * side) / gapCount;
+    // As long as there is room on both sides of the axis.
+    const nameChars = Math.floor(Math.min(gap, 2 * side) / NAME_CHAR_PX);
+    const xOf = (place: number): number => side + place * gap;
     const yOf = (at: number): number => HEIGHT_PX - BOTTOM_PX - at * (HEIGHT_PX - TOP_PX - BOTTOM_PX);
     const rows = parallel.lines.map((_, row) => row).filter((row) => shown.has(row));
     const meritOf = (row: number): number => parallel.merits[row] ?? -1;
@@ -73,8 +83,8 @@ export function createParallelPlot(
       });
     const axes = parallel.axes.map((axis, place) => {
       const x = String(xOf(place));
-      const anchor = place === 0 ? "start" : place === parallel.axes.length - 1 ? "end" : "middle";
-      const head = svg("text", { class: "flw-axis-name", x, y: "14", "text-anchor": anchor }, shorten(axis.name));
+      const name = shorten(axis.name, nameChars);
+      const head = svg("text", { class: "flw-axis-name", x, y: "14", "text-anchor": "middle" }, name);
       head.append(svg("title", {}, axis.name));
       return svg(
         "g",
@@ -139,6 +149,7 @@ function pathOf(
     .join("");
 }
 
-function shorten(text: string): string {
-  return text.length <= MAX_NAME_CHARS ? text : `${text.slice(0, MAX_NAME_CHARS - 1)}…`;
+function shorten(text: string, maxChars = MAX_NAME_CHARS): string {
+  const most = Math.min(maxChars, MAX_NAME_CHARS);
+  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
 }

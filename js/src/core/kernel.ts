@@ -8,6 +8,7 @@
  */
 import type { Action } from "./actions";
 import { listen, type Model, type RenderContext, send } from "./anywidget-model";
+import { keepStaticForm } from "./notebook-outputs";
 import { placeOf } from "./place";
 import { coverStaticForm } from "./static-form";
 import { withoutPeriod } from "./text";
@@ -121,6 +122,7 @@ export function watchKernel(
     }),
   ];
   const uncover = coverStaticForm(model, el);
+  const leaveStaticForm = keepStaticForm(model);
   // Only the kernel can tell a view that is opened late how old its data is.
   askForClock(model);
   startTicking();
@@ -135,6 +137,7 @@ export function watchKernel(
     dispose() {
       stopTicking();
       uncover();
+      leaveStaticForm();
       stop.forEach((undo) => undo());
     },
   };

@@ -55,9 +55,6 @@ export interface WholeColumns {
 /** Keep the columns of a scrolled table whole, also when its room changes. */
 export function keepColumnsWhole(options: WholeColumnsOptions): WholeColumns {
   const { frame, scroller, table, cells, isAtEnd = () => false, onLayout = () => {} } = options;
-  // The reader scrolls a column at a time.
-  scroller.style.scrollSnapType = "x mandatory";
-
   function update(): void {
     const found = cells();
     const widths = found.map((cell) => cell.getBoundingClientRect().width);
@@ -72,20 +69,30 @@ export function keepColumnsWhole(options: WholeColumnsOptions): WholeColumns {
       : chooseColumns(widths, room, { start: Math.max(0, start), fromEnd: isAtEnd() });
     const maxWidth = fits ? "" : `${Math.ceil(fixed + width)}px`;
     if (scroller.style.maxWidth !== maxWidth) scroller.style.maxWidth = maxWidth;
-    const [first] = found;
-    const left = first ? `${first.offsetLeft}px` : "";
-    if (scroller.style.scrollPaddingLeft !== left) scroller.style.scrollPaddingLeft = left;
     onLayout(hiddenCount);
+  }
+
+  /** Have a column begin where the reader has scrolled to. */
+  function settle(): void {
+    const edges = [0];
+    for (const cell of cells()) edges.push((edges.at(-1) ?? 0) + cell.getBoundingClientRect().width);
+    const { scrollLeft } = scroller;
+    const isLast = scrollLeft + scroller.clientWidth >= scroller.scrollWidth - 1;
+    const nearest = edges.reduce((a, b) => (Math.abs(b - scrollLeft) < Math.abs(a - scrollLeft) ? b : a));
+    if (!isLast && Math.abs(nearest - scrollLeft) > 1) scroller.scrollLeft = nearest;
+    update();
   }
 
   const sizes = new ResizeObserver(update);
   sizes.observe(frame);
-  scroller.addEventListener("scrollend", update);
+  // Its words may change without its columns, and take the room of one.
+  sizes.observe(table);
+  scroller.addEventListener("scrollend", settle);
   return {
     update,
     dispose() {
       sizes.disconnect();
-      scroller.removeEventListener("scrollend", update);
+      scroller.removeEventListener("scrollend", settle);
     },
   };
 }

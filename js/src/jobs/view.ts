@@ -90,7 +90,7 @@ export function createJobsView({ kernelNow, browserNow, send, place }: JobsViewO
       "Prefix with - to exclude.",
   });
   search.type = "search";
-  search.placeholder = "filter: running name:hello by:admin after:yesterday";
+  search.placeholder = "filter: running name:hello";
   search.spellcheck = false;
   search.value = asText(place.recall?.("filter"));
   const statusChoice = h("select", { class: "flw-states", "aria-label": "status" });

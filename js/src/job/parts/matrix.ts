@@ -105,6 +105,8 @@ export function createMatrix(openSections: Map<string, boolean>): MatrixPart {
       }
       part.draw(row, layout);
     });
+    // Without rows, the strip shows the rounds.
+    setVisible(scroller, drawn.length > 0);
     drawTimes();
     drawTools(matching.length - drawn.length);
     setText(more, latest.rest);
@@ -157,10 +159,11 @@ export function createMatrix(openSections: Map<string, boolean>): MatrixPart {
   function drawStrip(): void {
     if (!latest) return;
     const { strip: states, stripStart, columns, legend } = latest;
-    const hasHidden = stripStart > 0 || scroller.scrollWidth > scroller.clientWidth + 1;
+    const hasHidden = stripStart > 0 || rows.length === 0 || scroller.scrollWidth > scroller.clientWidth + 1;
     setVisible(strip.element, hasHidden && columns.length > 1);
     if (!hasHidden) return;
     strip.draw(states, legend);
+    strip.element.classList.toggle("flw-strip-whole", rows.length === 0);
     const shownShare = columns.length / Math.max(1, states.length);
     const from = scroller.scrollLeft / Math.max(1, scroller.scrollWidth);
     const width = scroller.clientWidth / Math.max(1, scroller.scrollWidth);
