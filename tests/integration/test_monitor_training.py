@@ -103,7 +103,7 @@ def trained(federation: LocalFederation, tmp_path_factory: pytest.TempPathFactor
 
 def history(snapshot: JobSnapshot) -> dict[str, Any]:
     """Return a snapshot's content without when and by which ways it was learned."""
-    names = "name status sites duration workflows rounds tasks metrics key_metric best events results"
+    names = "name status sites duration workflows rounds tasks round_metrics key_metric best events recorded"
     found = {name: getattr(snapshot, name) for name in names.split()}
     return {**found, "timeline": [step for step in snapshot.timeline if step.exact]}
 
