@@ -1,6 +1,6 @@
 """Measure what a person sees in a real JupyterLab: from an event at the server to the pixel, and large jobs and tables.
 
-``python -m benchmarks.pixels [--only live|sites|jobs]``: five minutes. Events are those of real jobs of a local
+``python -m benchmarks.pixels [--only live|sites|jobs]``: six minutes. Events are those of real jobs of a local
 federation, on the same clock; large jobs and tables are made. It needs a Chromium, as the browser tests do.
 """
 
