@@ -28,6 +28,7 @@ from flare_widgets.errors import (
 )
 from flare_widgets.federation.errors import FederationError, FederationNotInstalled
 from flare_widgets.monitoring.diagnosis.model import Failure
+from flare_widgets.monitoring.diagnosis.next_steps import recommend_next_step
 from flare_widgets.views.core.hints import explain_error, explain_next_step
 from flare_widgets.wire.hci import CommandReply
 
@@ -170,3 +171,7 @@ def test_notebook_names_magics_of_failure() -> None:
     )
     assert explain_next_step(failure) == "Abort it, and submit it once more (%flare abort, %flare clone)."
     assert Failure.from_json(failure.to_json()) == failure
+    # Where a view has a button, it names no call.
+    unknown = recommend_next_step(Failure("unknown", "unknown"))
+    assert "session.download_job_result" in unknown.next_step
+    assert explain_next_step(unknown).endswith("workspace/log.txt of the result.")

@@ -21,6 +21,7 @@ _MAGIC_BY_METHOD = {
     "get_system_info": "%flare status",
     "submit_job": "%flare submit",
 }
+_DOWNLOAD_CALL = " (session.download_job_result)"  # the view of an ended job has a button for it
 _MAGIC_BY_ERROR: dict[type[FlareError], str] = {
     ReadOnlySession: "%config FlareWidgets.read_only = False",
     SessionClosed: "%flare connect KIT",
@@ -42,7 +43,10 @@ def explain_error(error: BaseException) -> str:
 
 def explain_next_step(failure: Failure) -> str:
     """Return the next step after a failure, with the magics that do it."""
-    return _add_magics(failure.next_step, [_MAGIC_BY_METHOD.get(method, "") for method in failure.next_methods])
+    return _add_magics(
+        failure.next_step.replace(_DOWNLOAD_CALL, ""),
+        [_MAGIC_BY_METHOD.get(method, "") for method in failure.next_methods],
+    )
 
 
 def explain_key_metric() -> str:

@@ -8,6 +8,9 @@ import { formatDuration, formatExactTime, toIsoTime } from "../core/time";
 import type { RowPosition, RowRenderer } from "../core/virtual-list";
 import { elapsed, type ListedJob } from "./listed-job";
 
+/** Words for a status where there is no room for FLARE's. */
+const SHORT_STATUS: Readonly<Partial<Record<ListedJob["category"], string>>> = { failed: "failed" };
+
 /** Time in which a job is just queued; the same as QUEUED_AFTER_S in flare_widgets/monitoring/job/state.py. */
 const QUEUED_S = 10;
 
@@ -31,7 +34,9 @@ export function createJobRow(context: RowContext): RowRenderer<ListedJob> {
   const name = h("button", { class: "flw-job-name", type: "button", tabindex: "-1" });
   const glyph = h("span", { class: "flw-glyph", "aria-hidden": "true" });
   const statusText = h("span", { class: "flw-status-word" });
-  const status = createCell("flw-col-status", glyph, statusText);
+  // By the style sheet, where the column is narrow; screen readers find the whole in its place.
+  const shortStatus = h("span", { class: "flw-status-short", "aria-hidden": "true" });
+  const status = createCell("flw-col-status", glyph, statusText, shortStatus);
   const time = createCell("flw-col-time");
   const submittedAt = h("time");
   const args = createCell("flw-col-arguments");
@@ -89,6 +94,7 @@ export function createJobRow(context: RowContext): RowRenderer<ListedJob> {
     setTitle(name, `${next.name}: open it below`);
     setText(glyph, STATUS_GLYPHS[next.category]);
     setText(statusText, next.statusText);
+    setText(shortStatus, SHORT_STATUS[next.category] ?? next.statusText);
     setTitle(status, next.status);
     setText(time, progressText(next, now));
     if (next.submittedAt === null) {

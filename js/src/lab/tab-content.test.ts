@@ -126,6 +126,11 @@ it("remembers choices of the view until the tab is closed", async () => {
   expect(last.views[0]?.place.recall?.("filter")).toBeUndefined();
 });
 
+it("has the beginning of the id in its title where it knows no name", () => {
+  const { content } = open({ kind: "results", session: "ada", job: "5b0f7c1e-5f0e-4c7e-9f61-0d3c5f2f8a11" });
+  expect(content.title).toBe("Results 5b0f7c1e");
+});
+
 it("has the status and the round in its title", async () => {
   const { content, show, setFacts } = open();
   expect(content.title).toBe("hello");

@@ -3,6 +3,7 @@ import { listen } from "../core/anywidget-model";
 import { h } from "../core/dom";
 import type { Target } from "../core/place";
 import { STATUS_GLYPHS, toStatusCategory } from "../core/status";
+import { SHORT_ID_LENGTH } from "../core/text";
 import { asRecord, asText } from "../core/validate";
 import { type Link, type OpenView, Refusal } from "./link";
 import type { RemoteModel } from "./model";
@@ -107,7 +108,8 @@ export class TabContent {
   get title(): string {
     const { kind, session, name, job, jobs } = this.options.args;
     if (kind === "job") return this.#jobTitle(name ?? "");
-    const ofJob = kind === "results" ? asText(asRecord(this.#model?.get("heading"))["name"]) || name || job : "";
+    const shortId = job?.slice(0, SHORT_ID_LENGTH);
+    const ofJob = kind === "results" ? asText(asRecord(this.#model?.get("heading"))["name"]) || name || shortId : "";
     const several = this.#sessionNames().length > 1 && session !== "";
     const count = jobs ? ` ${jobs.length} jobs` : "";
     return `${TITLES[kind]}${count}${ofJob ? ` ${ofJob}` : ""}${several ? ` · ${session}` : ""}`;

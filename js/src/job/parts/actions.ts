@@ -16,7 +16,7 @@ export function createActions(options: ActionBarOptions, openResults?: () => voi
   const results = h("button", { class: "flw-button flw-open-results", type: "button" }, "Results");
   results.title = "Open models, metrics and files in a tab";
   results.addEventListener("click", () => openResults?.());
-  const element = h("div", { class: "flw-foot" }, ...(openResults ? [results] : []), bar.element);
+  const element = h("div", { class: "flw-foot" }, bar.element);
   return {
     element,
     isWaiting: bar.isWaiting,
@@ -24,6 +24,9 @@ export function createActions(options: ActionBarOptions, openResults?: () => voi
       const { activeElement } = element.getRootNode() as Document | ShadowRoot;
       const hadFocus = element.contains(activeElement);
       bar.draw(actions, now);
+      // Among the others, which are made anew when there are other actions.
+      const buttons = bar.element.querySelector(".flw-buttons");
+      if (openResults && results.parentElement !== buttons) buttons?.prepend(results);
       setVisible(results, hasEnded);
       setVisible(element, actions.length > 0);
       // Keep the focus in the view when the focused element disappears.
