@@ -20,7 +20,7 @@ from ..local_files import scratch_folder
 from ..manager import ManagedSession
 from ..monitoring import JobSnapshot, Monitor
 from ..monitoring.job.watch import Watch
-from ..options import AT_ONCE, option, parse_values
+from ..options import AT_ONCE, option, parse_count, parse_values
 from ..sweep import Sweep
 from ..views.core.metric_direction import metric_direction
 from ..views.display import show_job
@@ -70,7 +70,7 @@ CELL_MAGIC = Verb(
     _describe_cell_magic,
     [
         option("--name", default="cell-job", help="the job's name (default: cell-job)"),
-        option("--rounds", type=int, default=3, metavar="N", help="number of rounds (default: 3)"),
+        option("--rounds", type=parse_count, default=3, metavar="N", help="number of rounds (default: 3)"),
         option(
             "--sites",
             default="",
@@ -80,7 +80,7 @@ CELL_MAGIC = Verb(
         ),
         option(
             "--min-sites",
-            type=int,
+            type=parse_count,
             metavar="N",
             help="minimum number of sites that must answer in a round (default: all)",
         ),

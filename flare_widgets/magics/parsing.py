@@ -83,7 +83,9 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         unknown = message.removeprefix("unrecognized arguments: ")
         if unknown != message and not unknown.startswith("-"):
-            raise UsageError(f"{self.prog}: unexpected word {unknown.split()[0]!r}. {QUOTE_HINT} See {self.prog} -h")
+            takes_words = any(not action.option_strings for action in self._actions)
+            hint = QUOTE_HINT if takes_words else "It takes options only."
+            raise UsageError(f"{self.prog}: unexpected word {unknown.split()[0]!r}. {hint} See {self.prog} -h")
         if unknown != message:
             known = [flag for action in self._actions for flag in action.option_strings]
             raise UsageError(

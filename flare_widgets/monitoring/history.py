@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 
 from .. import bounds
-from .job.model import RANK_SELECTOR, Results
-from .job.updates import GroupRefreshed, GroupUnavailable, LiveMetricsFound, LogOffset, MetricValue, Update
+from .job.model import Results
+from .job.updates import GroupRefreshed, GroupUnavailable, LiveMetricsFound, LogOffset, Update
 from .logs import files
 from .logs.facts import ServerLogParser, read_in_time
 from .polling.polls import LOG_FILE, ServerClock
@@ -34,7 +34,8 @@ def read_history(result: JobResult, clock: ServerClock, submitted: tuple[str, st
     updates += files.read_round_metrics(result.round_metrics, workflows)
     updates += files.read_metrics_summary(result.metrics_summary, workflows)
     found = Results(result.scalars, result.evaluations, result.statistics, result.files)
-    is_recorded = bool(result.round_metrics) or found.has_metrics or _are_logged(updates)
+    # Our component, which %%flare puts into its jobs, logs every metric: without one in the log, none was sent.
+    is_recorded = bool(result.round_metrics) or found.has_metrics or _logs_all_metrics(updates)
     return [*updates, found, _describe_metrics(result, is_missing=bool(workflows) and not is_recorded)]
 
 
@@ -59,12 +60,9 @@ def read_stored_log(log: ServerLogParser, parts: Sequence[bytes]) -> list[Update
     return [*updates, LogOffset("server", LOG_FILE, sum(map(len, parts))), told]
 
 
-def _are_logged(updates: Sequence[Update]) -> bool:
-    """Return whether the log has all metrics, written by our component in the job."""
-    has_component = any(isinstance(update, LiveMetricsFound) for update in updates)
-    return has_component and any(
-        isinstance(update, MetricValue) and update.point.rank > RANK_SELECTOR for update in updates
-    )
+def _logs_all_metrics(updates: Sequence[Update]) -> bool:
+    """Return whether the job has our component, which logs all metrics."""
+    return any(isinstance(update, LiveMetricsFound) for update in updates)
 
 
 def _describe_metrics(result: JobResult, is_missing: bool) -> Update:

@@ -87,6 +87,24 @@ def test_cell_is_named_instead_of_its_file() -> None:
     assert failure.next_step.startswith("Correct the import in the cell and run it again; or ")
 
 
+@pytest.mark.parametrize(
+    ("path", "is_explained"),
+    [("data/a.npz", True), ("a b.csv", True), ("/data/a.npz", False), ("C:/data/a.npz", False), ("//host/a", False)],
+)
+def test_missing_relative_path_is_explained(path: str, is_explained: bool) -> None:
+    """Code at a site does not run in the notebook's folder."""
+    missing = f"FileNotFoundError: [Errno 2] No such file or directory: '{path}'"
+    text = (RECORDINGS / "script-exception.json").read_text().replace(UNALIGNED, missing)
+    for file, start, way in [
+        ("train.py", "Correct train.py line 11 and submit the job again.", ""),
+        (CELL_FILE, "Correct line 11 of the cell and run the cell again.", ", such as by --arg NAME=PATH"),
+    ]:
+        failure = diagnose(Evidence.from_json(json.loads(text.replace("train.py", file))))
+        assert failure is not None
+        note = f" It runs in a folder of the site, not in yours: give it the file's full path there{way}."
+        assert failure.next_step == start + (note if is_explained else "")
+
+
 def test_log_ends_where_failure_is() -> None:
     assert "trainer process" in explained("external-exit").log[-1]
     assert "trainer thread exited" in explained("script-import").log[-1]

@@ -117,7 +117,11 @@ def test_unique_id_prefix_finds_job(session: Session, prefix: str, found: str | 
         return
     with pytest.raises(JobNotFound, match=f"id that begins with '{prefix}'") as caught:
         session.job(prefix)
-    words = f"2 jobs .*{IDS[0]}, {IDS[2]}. Pass more of it" if prefix == IDS[0][:3] else "List the jobs"
+    words = (
+        f"2 jobs .*{IDS[0]}, {IDS[2]}. Pass more of it"
+        if prefix == IDS[0][:3]
+        else "Pass an id, not a name: list the jobs"
+    )
     assert caught.match(words)
 
 

@@ -273,6 +273,17 @@ def test_logged_metrics_of_older_server_are_not_missing(is_logged: bool, reason:
     assert known.has_live_metrics is is_logged
 
 
+@pytest.mark.parametrize(("has_component", "reason"), [(True, ""), (False, "the job keeps no record of them")])
+def test_job_of_cell_that_sent_no_metric_has_none_missing(has_component: bool, reason: str) -> None:
+    """It failed before the first."""
+    record = {"asctime": "2026-11-25 16:44:31,934", "name": "x", "levelname": "INFO", "fl_ctx": CONTEXT}
+    log = (json.dumps({**record, "message": "Round 0 started."}) + "\n").encode()
+    components = [{"id": "live", "path": f"{LIVE_METRICS_MODULE}.LiveMetrics"}] if has_component else []
+    result = JobResult(log=(log,), config_text=json.dumps({"components": components}), config_suffix=".json")
+    known = apply_updates(JobSnapshot("job"), read_history(result, ServerClock()))
+    assert known.freshness_of("metrics").missing_reason == reason
+
+
 def test_many_values_do_not_end_reading_of_stored_log(monkeypatch: pytest.MonkeyPatch) -> None:
     """An hour with a SummaryWriter makes more values than the rounds of most jobs make facts."""
     monkeypatch.setattr(bounds, "MAX_LOG_UPDATES", 10)

@@ -72,6 +72,7 @@ def test_lines_that_make_sense(line: str, verb: str, arguments: dict[str, object
         ("xyzzy", "%flare help lists all verbs"),
         ("monitor --wiat", "did you mean '--wait'?"),
         ("monitor a b", "unexpected word 'b'. Put a value that has spaces or quotes in it into double quotes"),
+        ("status site-1", "unexpected word 'site-1'. It takes options only. See %flare status -h"),
         ("submit /tmp/my jobs/hello", "unexpected word 'jobs/hello'. Put a value that has spaces"),
         ("submit /tmp/Ann's jobs/hello", "no closing quotation in: submit /tmp/Ann's jobs/hello. Put a value that"),
         ("compare", "required: JOB"),

@@ -135,6 +135,14 @@ def test_declined_question_is_no_error(
 # -- nothing, and where things are ---------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("option", ["--name 'first*'", "--id zzz"])
+def test_filter_without_match_does_not_say_that_there_are_no_jobs(shell: InteractiveShell, option: str) -> None:
+    listed = flare(shell, f"jobs {option}")
+    assert listed == []
+    assert "No job has a name or an id that begins like that" in repr(listed)
+    assert repr(flare(shell, "jobs --name first")).count("first-line") == 1
+
+
 def test_no_studies_names_default(shell: InteractiveShell) -> None:
     assert "default" in repr(flare(shell, "studies"))
 

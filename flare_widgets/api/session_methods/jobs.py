@@ -479,7 +479,8 @@ def _pick_unique(prefix: str, jobs: list[dict[str, Any]]) -> dict[str, Any]:
     found = [entry for entry in jobs if str(entry.get("job_id") or "").startswith(prefix)]
     if not found:
         raise JobNotFound(
-            f"no job of this study has an id that begins with '{prefix}'", next_step="List the jobs to see their ids"
+            f"no job of this study has an id that begins with '{prefix}'",
+            next_step="Pass an id, not a name: list the jobs to see their ids",
         )
     if len(found) > 1:
         ids = sorted(str(entry["job_id"]) for entry in found)

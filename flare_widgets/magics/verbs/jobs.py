@@ -57,6 +57,8 @@ def jobs(state: MagicsState, limit: int, name: str | None, id: str | None, oldes
     managed = state.managed_session
     listed = managed.session.list_jobs(reverse=not oldest, limit=limit, name_prefix=name, id_prefix=id)
     table = JobTable(listed)
+    if name or id:
+        table.empty_text = "No job has a name or an id that begins like that (no patterns here). %flare jobs lists all"
     if not (limit or name or id or oldest):
         managed.cache_jobs(listed)
         table.show_live = show_if_interactive(state, lambda: show_jobs(managed.monitor, folder=state.results_folder))

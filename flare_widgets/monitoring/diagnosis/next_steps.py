@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from .model import Failure
@@ -11,6 +12,8 @@ _UNSCHEDULABLE_HINTS = {
     True: "session.report_resources('client') shows what each site has.",
     False: "See which sites are connected.",
 }
+
+_MISSING_RELATIVE_PATH = re.compile(r"FileNotFoundError: .*'(?!/|\\\\|[A-Za-z]:)[^']+'")
 
 _METHODS = {
     "missing-package": ("clone_job",),
@@ -44,7 +47,8 @@ def _describe_next_step(failure: Failure) -> str:
     who = "the server" if site == "server" else site
     byoc = " (BYOC is code in the job's custom folder)" if "BYOC" in failure.error else ""
     advice = {
-        "client-exception": f"Correct {at or _describe_unlocated(failure, 'the training code')} and {resubmit}.",
+        "client-exception": f"Correct {at or _describe_unlocated(failure, 'the training code')} and {resubmit}."
+        + _describe_relative_path(failure),
         "server-exception": f"Correct {at or _describe_unlocated(failure, 'the workflow of the job')} "
         "and submit the job again.",
         "client-exit": f"Find out what ends the process ({site}'s console says more than its log), "
@@ -74,6 +78,14 @@ def _describe_next_step(failure: Failure) -> str:
     if fault and any(sentence.startswith(f"{site}'s log") for sentence in failure.missing):
         advice = f"Ask {site}'s administrator for its log of this job. {advice}"
     return advice
+
+
+def _describe_relative_path(failure: Failure) -> str:
+    """Return how to name a file to code that looked for it by a relative path; empty if it did not."""
+    if not _MISSING_RELATIVE_PATH.match(failure.error):
+        return ""
+    way = ", such as by --arg NAME=PATH" if is_cell(failure.file) else ""
+    return f" It runs in a folder of the site, not in yours: give it the file's full path there{way}."
 
 
 def _describe_unlocated(failure: Failure, code: str) -> str:

@@ -11,7 +11,15 @@ _NO_JOBS_TEXT = "No jobs yet. %flare submit FOLDER submits one"
 
 
 class JobTable(LiveOnDisplay, ShownAsTable, ListedJobs):
-    """Jobs as ``Session.list_jobs`` returns them, shown as a table."""
+    """Jobs as ``Session.list_jobs`` returns them, shown as a table.
+
+    Attributes
+    ----------
+    empty_text
+        What an empty table shows.
+    """
+
+    empty_text = _NO_JOBS_TEXT
 
     def _table(self) -> Table:
-        return job_table(self) if self else job_table(self, _NO_JOBS_TEXT)
+        return job_table(self) if self else job_table(self, self.empty_text)
