@@ -61,12 +61,12 @@ docs: $(READY)  ## build the documentation site into out/site; a warning is an e
 screenshots: browser $(READY)  ## take the pictures of the views in docs/screenshots, from real runs: 7 minutes
 	$(BIN)/pytest tests/browser/take_screenshots.py -q
 
-unit: $(READY)  ## run only the tests that need neither a federation nor a browser: a minute or two
+unit: $(READY)  ## run only the tests of tests/unit, which need no server and no browser: a minute
 	$(BIN)/pytest tests/unit $(SIDE_BY_SIDE)
 
 # Apart from `test`, which it would slow down: tracing makes the unit tests take twice their time.
-coverage: $(READY)  ## print which lines and branches the unit and fuzz tests reach; under 90 % is an error
-	$(BIN)/pytest tests/unit tests/fuzz $(SIDE_BY_SIDE) -q --cov --cov-report=term
+coverage: $(READY)  ## print which lines and branches the tests without a federation reach; under 90 % is an error
+	$(BIN)/pytest tests/unit tests/scripted tests/fuzz $(SIDE_BY_SIDE) -q --cov --cov-report=term
 
 # The folders of the tests one by one: more than one has a module called conftest.
 lint: $(READY)  ## ruff and mypy
@@ -126,7 +126,7 @@ pythons:  ## run the unit tests, a real federation and the wheel's install on ea
 	done
 
 python-%: .matrix/python-%/.ready
-	.matrix/python-$*/bin/pytest tests/unit $(SIDE_BY_SIDE) -q
+	.matrix/python-$*/bin/pytest tests/unit tests/scripted $(SIDE_BY_SIDE) -q
 	.matrix/python-$*/bin/pytest tests/matrix -q -k http
 	.matrix/python-$*/bin/pytest tests/package -q
 
