@@ -19,10 +19,10 @@ from ..errors import FlareError, InvalidArgumentError, ReadOnlySession
 from ..local_files import scratch_folder
 from ..manager import ManagedSession
 from ..monitoring import JobSnapshot, Monitor
+from ..monitoring.job.metric_direction import metric_direction
 from ..monitoring.job.watch import Watch
 from ..options import AT_ONCE, option, parse_count, parse_values
 from ..sweep import Sweep
-from ..views.core.metric_direction import metric_direction
 from ..views.display import show_job
 from ..views.job.view import JobView
 from .job_display import display_job

@@ -246,10 +246,10 @@ def test_unknown_waiting_time_is_omitted() -> None:
 def test_summary_of_job_that_completed() -> None:
     snapshot = ended(
         round_metrics=(
-            Series("accuracy", "", (Point(8, 0.6), Point(9, 0.612))),
+            Series("accuracy", "", (Point(8, 0.6), Point(9, 0.612, RANK_RECORD))),
             Series("accuracy", "hospital-a", (Point(9, 0.601),)),
             Series("accuracy", "hospital-b", (Point(9, 0.623),)),
-            Series("a loss", "", (Point(9, 1234.56),)),
+            Series("a loss", "", (Point(9, 1234.56, RANK_RECORD),)),
             Series("a loss", "hospital-b", (Point(9, 0.00001),)),
         ),
         rounds=tuple(Round(n, T + 20 * n) for n in range(10)),
@@ -266,9 +266,14 @@ def test_summary_of_job_that_completed() -> None:
     ]
 
 
+def test_summary_calls_mean_of_selector_mean() -> None:
+    lines = summarize(ended(round_metrics=(Series("loss", "", (Point(3, 0.5),)),)), T).splitlines()
+    assert "all sites (mean)  0.500" in lines
+
+
 def test_summary_gives_rounds_when_they_differ() -> None:
     snapshot = ended(
-        round_metrics=(Series("loss", "", (Point(3, 0.5),)), Series("loss", "東京", (Point(5, 0.25),))),
+        round_metrics=(Series("loss", "", (Point(3, 0.5, RANK_GLOBAL),)), Series("loss", "東京", (Point(5, 0.25),))),
         key_metric=None,
         best=None,
         freshness=(Freshness("metrics", None, "the job does not record metrics", T),),
