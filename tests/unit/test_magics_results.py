@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +19,7 @@ from shells import flare, ipython, said
 
 from flare_widgets.errors import JobNotFound
 from flare_widgets.magics.verbs import VERBS, sweeps
-from flare_widgets.monitoring.job.model import Point, Series
+from flare_widgets.monitoring.job.model import Point, Scheduling, Series
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.monitoring.results.scalars import read_scalars
 from flare_widgets.views.core.pretty import PrettyTable
@@ -142,6 +143,16 @@ def test_metrics_of_several_jobs_are_one_table(state: FakeState) -> None:
         ("baseline", "accuracy", 0.5),
         ("tuned", "accuracy", 0.75),
     ]
+
+
+def test_job_without_metrics_says_why(state: FakeState, monkeypatch: pytest.MonkeyPatch) -> None:
+    def waiting(job_id: str) -> JobSnapshot:
+        return JobSnapshot(job_id, name="tuned", status="SUBMITTED", scheduling=Scheduling(1, 0.0, "2 of 5 sites"))
+
+    monkeypatch.setattr(sys.modules[__name__], "snapshot_of", waiting)
+    text = repr(run(state, "metrics", "tuned"))
+    assert "tuned 1f00aa00 has no metrics: it has not started yet (waiting" in text
+    assert "2 of 5 sites" in text
 
 
 # -- in a shell: bad input is one line ------------------------------------------------------------------------

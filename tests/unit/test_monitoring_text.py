@@ -14,6 +14,7 @@ from flare_widgets.monitoring.job.format import (
     expects_live_metrics,
     live_metrics_note,
     metrics_without_first_round,
+    no_metrics_reason,
 )
 from flare_widgets.monitoring.job.model import (
     RANK_GLOBAL,
@@ -264,6 +265,26 @@ def test_summary_of_job_that_completed() -> None:
         "hospital-a                0.601       -",
         "hospital-b                0.623   1e-05",
     ]
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "reason"),
+    [
+        (submitted(), "it has not started yet (waiting for 2 min 14 s: the server has not tried to start it yet)"),
+        (replace(submitted(), status="DISPATCHED"), "it has not started yet"),
+        (
+            ended("FINISHED:EXECUTION_EXCEPTION", failure=failure("hospital-a failed: KeyError")),
+            "it ended as FINISHED:EXECUTION_EXCEPTION before it had any (hospital-a failed: KeyError)",
+        ),
+        (ended("FINISHED:ABORTED"), "it ended as FINISHED:ABORTED before it had any"),
+        (ended(freshness=(Freshness("metrics", None, "the job keeps no record", T),)), "the job keeps no record"),
+        (running(freshness=(Freshness("metrics", None, "not permitted", T),)), "not permitted"),
+        (running(workflows=(), rounds=(), tasks=()), "none has come yet"),
+        (JobSnapshot(JOB), ""),
+    ],
+)
+def test_reason_of_missing_metrics(snapshot: JobSnapshot, reason: str) -> None:
+    assert no_metrics_reason(replace(snapshot, round_metrics=()), T + 134) == reason
 
 
 def test_summary_calls_mean_of_selector_mean() -> None:
