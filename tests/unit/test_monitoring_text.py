@@ -15,6 +15,7 @@ from flare_widgets.monitoring.job.format import (
     live_metrics_note,
     metrics_without_first_round,
     no_metrics_reason,
+    site_text,
 )
 from flare_widgets.monitoring.job.model import (
     RANK_GLOBAL,
@@ -285,6 +286,23 @@ def test_summary_of_job_that_completed() -> None:
 )
 def test_reason_of_missing_metrics(snapshot: JobSnapshot, reason: str) -> None:
     assert no_metrics_reason(replace(snapshot, round_metrics=()), T + 134) == reason
+
+
+def test_site_is_done_at_the_end_only_if_that_is_known() -> None:
+    def ending(*tasks: SiteTask) -> dict[str, str]:
+        snapshot = running(tasks=tasks, packing_since=T + 133)
+        return {site: site_text(snapshot, cell) for site, cell in snapshot.site_states(T + 134).items()}
+
+    back, out = task("hospital-a", 5, 120, 130, "OK"), task("hospital-a", 5, 120)
+    failed = task("hospital-b", 5, 120, 130, "EXECUTION_EXCEPTION")
+    assert ending(back, replace(failed, code="OK")) == {"hospital-a": "done", "hospital-b": "done"}
+    assert ending(back, failed) == {"hospital-a": "done", "hospital-b": "failed: train, round 6"}
+    assert ending(out, failed) == {
+        "hospital-a": "not finished: train, round 6",
+        "hospital-b": "failed: train, round 6",
+    }
+    # Nothing is known of a site without a task.
+    assert ending(failed)["hospital-a"] == "deployed"
 
 
 def test_summary_calls_mean_of_selector_mean() -> None:
