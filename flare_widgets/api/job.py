@@ -264,6 +264,9 @@ class JobHandle(abc.ABC, Generic[J]):
     def __hash__(self) -> int:
         return hash(self._key())
 
+    def __format__(self, spec: str) -> str:
+        return format(self._id, spec)  # in a line such as %flare report {job}
+
     def __repr__(self) -> str:
         return formatting.format_job_text(type(self).__name__, self._id, *self._get_last_seen())
 

@@ -63,6 +63,10 @@ class SweepJob:
         made._template = template
         return made
 
+    def __format__(self, spec: str) -> str:
+        # In a line such as %flare report {found.best} it is its id; without one, nothing that could be another job's.
+        return format(self.job_id or repr(self), spec)
+
     @property
     def snapshot(self) -> JobSnapshot | None:
         """All that is known of it; None until it is submitted."""

@@ -13,6 +13,7 @@ from unittest.mock import Mock
 
 import pandas
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 from waiting import wait_until
 
 from flare_widgets.errors import InvalidArgumentError, InvalidJobDefinition, JobTimeout
@@ -291,6 +292,15 @@ def test_job_of_sweep_has_methods_of_its_handle() -> None:
     handle.wait.assert_called_once_with(7.0)
     handle.logs.assert_called_once_with("site-1")
     handle.report.assert_called_once_with("r.html")
+
+
+def test_job_in_line_of_magic_is_its_id() -> None:
+    job = watched(SimpleNamespace(snapshot=JobSnapshot("x")))
+    shell: Any = InteractiveShell()
+    shell.user_ns["found"] = SimpleNamespace(best=job)
+    assert shell.var_expand("report {found.best} -o x.html") == "report x -o x.html"
+    # Without an id it must not be an empty word: that would be the last job.
+    assert f"{SweepJob({'rate': '1'})}".startswith("SweepJob(")
 
 
 def test_sweep_ends_when_results_are_known(tmp_path: Path) -> None:
