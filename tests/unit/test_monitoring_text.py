@@ -110,7 +110,8 @@ def many(count: int, **words: str) -> JobSnapshot:
 @pytest.mark.parametrize(
     ("snapshot", "line"),
     [
-        (JobSnapshot(JOB), "job 76b8d043  UNKNOWN"),
+        (JobSnapshot(JOB), "job 76b8d043  asking the server"),
+        (JobSnapshot(JOB, trouble="no answer"), "job 76b8d043  UNKNOWN  no answer"),
         # before it runs
         (
             submitted(),
@@ -236,7 +237,7 @@ def test_late_site_is_named_with_delay() -> None:
 
 
 def test_print_is_line_of_now() -> None:
-    assert str(JobSnapshot(JOB)) == "job 76b8d043  UNKNOWN"
+    assert str(JobSnapshot(JOB)) == "job 76b8d043  asking the server"
     assert f"{ended()}" == describe(ended())
 
 
