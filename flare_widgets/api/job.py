@@ -386,13 +386,13 @@ class Job(SyncMixin, JobHandle["Job"]):
         return hooks.open_result(self._session, self._id, self.name, folder, progress=progress)
 
     @trims_traceback
-    def report(self, path: str) -> Any:
+    def report(self, path: str = ".") -> Any:
         """Write a report on the job as one HTML file, which needs no server and no network, and return its path.
 
         Parameters
         ----------
         path
-            The file, or a folder for it.
+            The file, or a folder for it; the working folder if not given. In a folder it is ``report-NAME-ID.html``.
         """
         return hooks.write_report(path, [self.snapshot()])
 

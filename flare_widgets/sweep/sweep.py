@@ -101,7 +101,7 @@ class SweepJob:
         """Wait until the job ends, and return its final meta; see :meth:`.Job.wait`."""
         return self.job.wait(timeout)
 
-    def report(self, path: str) -> Any:
+    def report(self, path: str = ".") -> Any:
         """Write a report on the job as one HTML file; see :meth:`.Job.report`."""
         return self.job.report(path)
 

@@ -90,9 +90,9 @@ def test_report_of_last_job_goes_into_working_folder(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     path = run(state, "report")
-    assert path == tmp_path / "report-1f00aa00.html"
+    assert path == tmp_path / "report-tuned-1f00aa00.html"
     assert "Report on tuned" in path.read_text()
-    assert "written to report-1f00aa00.html" in capsys.readouterr().out
+    assert "written to report-tuned-1f00aa00.html" in capsys.readouterr().out
     assert [watch.is_stopped for watch in state.watches] == [True]
 
 

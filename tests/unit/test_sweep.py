@@ -292,6 +292,8 @@ def test_job_of_sweep_has_methods_of_its_handle() -> None:
     handle.wait.assert_called_once_with(7.0)
     handle.logs.assert_called_once_with("site-1")
     handle.report.assert_called_once_with("r.html")
+    job.report()
+    handle.report.assert_called_with(".")
 
 
 def test_job_in_line_of_magic_is_its_id() -> None:

@@ -96,7 +96,7 @@ def metrics(state: MagicsState, jobs: list[str]) -> PrettyTable:
     ),
     option(
         "-o", "--to", default=".", metavar="FILE", completes="folders",
-        help="the HTML file, or a folder for it (default: the working folder)",
+        help="the HTML file, or a folder for it (default: report-NAME-ID.html in the working folder)",
     ),
 )  # fmt: skip
 def report(state: MagicsState, jobs: list[str], to: str) -> Path:
