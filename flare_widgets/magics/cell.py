@@ -168,7 +168,10 @@ def run_cell(
     # First the checks that need no server, which take no time.
     problems = check_code(cell, first_line=_FIRST_LINE_NUMBER, notebook_names=variables.keys())
     if problems:
-        raise CellError(problems)
+        refused = CellError(problems)
+        if any(problem.line is None for problem in problems):  # a call is missing
+            refused.add_context(next_step="%%flare -h shows a cell that works")
+        raise refused
     key_metric, note = _choose_key_metric(cell, options["key_metric"], options["key_metric_mode"])
     progress = ProgressLine()
     there = run_step(progress, "asking the server for its sites", _fetch_connected_sites, state, dry_run is not None)
