@@ -264,6 +264,9 @@ class JobHandle(abc.ABC, Generic[J]):
     def __hash__(self) -> int:
         return hash(self._key())
 
+    def __format__(self, spec: str) -> str:
+        return format(self._id, spec)  # in a line such as %flare report {job}
+
     def __repr__(self) -> str:
         return formatting.format_job_text(type(self).__name__, self._id, *self._get_last_seen())
 
@@ -383,13 +386,13 @@ class Job(SyncMixin, JobHandle["Job"]):
         return hooks.open_result(self._session, self._id, self.name, folder, progress=progress)
 
     @trims_traceback
-    def report(self, path: str) -> Any:
+    def report(self, path: str = ".") -> Any:
         """Write a report on the job as one HTML file, which needs no server and no network, and return its path.
 
         Parameters
         ----------
         path
-            The file, or a folder for it.
+            The file, or a folder for it; the working folder if not given. In a folder it is ``report-NAME-ID.html``.
         """
         return hooks.write_report(path, [self.snapshot()])
 

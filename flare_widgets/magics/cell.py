@@ -19,10 +19,10 @@ from ..errors import FlareError, InvalidArgumentError, ReadOnlySession
 from ..local_files import scratch_folder
 from ..manager import ManagedSession
 from ..monitoring import JobSnapshot, Monitor
+from ..monitoring.job.metric_direction import metric_direction
 from ..monitoring.job.watch import Watch
 from ..options import AT_ONCE, option, parse_count, parse_values
 from ..sweep import Sweep
-from ..views.core.metric_direction import metric_direction
 from ..views.display import show_job
 from ..views.job.view import JobView
 from .job_display import display_job
@@ -168,7 +168,10 @@ def run_cell(
     # First the checks that need no server, which take no time.
     problems = check_code(cell, first_line=_FIRST_LINE_NUMBER, notebook_names=variables.keys())
     if problems:
-        raise CellError(problems)
+        refused = CellError(problems)
+        if any(problem.line is None for problem in problems):  # a call is missing
+            refused.add_context(next_step="%%flare -h shows a cell that works")
+        raise refused
     key_metric, note = _choose_key_metric(cell, options["key_metric"], options["key_metric_mode"])
     progress = ProgressLine()
     there = run_step(progress, "asking the server for its sites", _fetch_connected_sites, state, dry_run is not None)

@@ -99,7 +99,7 @@ class JobId(str):
         result.show_live = result.show if is_interactive() else None
         return result
 
-    def report(self, path: str) -> Path:
+    def report(self, path: str = ".") -> Path:
         """Write a report on the job as one HTML file; see :func:`.write_report`."""
         return write_report(path, [self.snapshot()])
 
@@ -163,7 +163,7 @@ class LinkedSnapshot(JobSnapshot):
         """
         return self.job.results()
 
-    def report(self, path: str) -> Path:
+    def report(self, path: str = ".") -> Path:
         """Write a report on the job as one HTML file; see :func:`.write_report`."""
         return self.job.report(path)
 

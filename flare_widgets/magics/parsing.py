@@ -16,6 +16,11 @@ from ..options import Option, add_options
 from .words import QUOTE_HINT, split_words, strip_comment
 
 _COLUMN_GAP = re.compile(r"\s{2,}")
+_ELSEWHERE = {
+    ("submit", "--arg"): "%flare sweep FOLDER --arg NAME=VALUE passes arguments to the sites' script.",
+    ("export", "--csv"): "rows = %flare metrics returns the values: pandas.DataFrame(rows).to_csv(FILE) writes them.",
+}
+"""Options that people look for in a verb, and the line that does it."""
 _HELP_WORDS = frozenset({"-h", "--help", "?", "??"})
 
 
@@ -88,10 +93,10 @@ class _Parser(argparse.ArgumentParser):
             raise UsageError(f"{self.prog}: unexpected word {unknown.split()[0]!r}. {hint} See {self.prog} -h")
         if unknown != message:
             known = [flag for action in self._actions for flag in action.option_strings]
-            raise UsageError(
-                f"{self.prog}: unrecognized option {unknown.split()[0]!r}{_suggest(unknown.split()[0], known)} "
-                f"See {self.prog} -h"
-            )
+            option = unknown.split()[0].partition("=")[0]
+            elsewhere = _ELSEWHERE.get((self.prog.removeprefix("%flare "), option))
+            told = f". {elsewhere}" if elsewhere else _suggest(option, known)
+            raise UsageError(f"{self.prog}: unrecognized option {option!r}{told} See {self.prog} -h")
         raise UsageError(f"{self.prog}: {message}. See {self.prog} -h")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _CLOSING = {"[": "]", "(": ")", "{": "}"}
@@ -109,7 +109,7 @@ def strip_comment(line: str) -> str:
     return line
 
 
-def explain_variables(words: Iterable[str], variables: Mapping[str, Any]) -> str:
+def explain_variables(words: Sequence[str], variables: Mapping[str, Any]) -> str:
     """Return a hint if words of a line that failed look as if they meant variables; empty if none does.
 
     Parameters
@@ -128,4 +128,11 @@ def explain_variables(words: Iterable[str], variables: Mapping[str, Any]) -> str
             return f"For the value of the variable {word}, write {{{word}}}."
         if isinstance(getattr(value, "job_id", None), str):
             return f"For the job in the variable {word}, write {{{word}.job_id}}."
+    from ..monitoring import JobSnapshot  # not needed to load the extension
+    from ..monitoring.job.format import job_label
+
+    text = " ".join(words)
+    for name, value in variables.items():  # a snapshot in braces has become its line of text
+        if isinstance(value, JobSnapshot) and job_label(value.name, value.job_id) in text:
+            return f"For the job in the variable {name}, write {{{name}.job_id}}."
     return ""

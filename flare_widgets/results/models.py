@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, SupportsIndex, overload
 
 from .. import bounds
 from ..errors import FlareError, InputError
@@ -183,6 +183,31 @@ def describe_model(path: Path, name: str, *, best_round: int | None = None, last
         arrays=read_header(path) if read_header else (),
         details=_describe_xgboost(path) if kind == "xgboost" else "",
     )
+
+
+class Models(tuple[Model, ...]):
+    """The models of a result. If there are none, asking for one says why."""
+
+    _reason: str
+
+    def __new__(cls, models: Iterable[Model] = (), reason: str = "") -> Models:
+        made = super().__new__(cls, models)
+        made._reason = reason
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (tuple(self), self._reason)
+
+    @overload
+    def __getitem__(self, index: SupportsIndex, /) -> Model: ...
+
+    @overload
+    def __getitem__(self, index: slice, /) -> tuple[Model, ...]: ...
+
+    def __getitem__(self, index: SupportsIndex | slice, /) -> Model | tuple[Model, ...]:
+        if not self and not isinstance(index, slice):
+            raise IndexError(f"this result has no model: {self._reason}")
+        return super().__getitem__(index)
 
 
 def describe_missing_model(

@@ -25,7 +25,7 @@ from ..monitoring.results.job_result import JobResult, parse_job_result
 from ..monitoring.results.statistics import Statistics, find_statistics_path
 from ..monitoring.results.values import parse_json
 from .folder import list_paths, read_folder, read_listing
-from .models import Model, describe_missing_model, describe_model
+from .models import Model, Models, describe_missing_model, describe_model
 
 if TYPE_CHECKING:
     from ..api.transfer.upload import ProgressCallback
@@ -140,7 +140,8 @@ class Result:
                     )
                 else:
                     found.append(describe_model(path, short, best_round=rounds[0], last_round=rounds[1]))
-        return tuple(sorted(found, key=lambda model: (not model.is_best, model.name)))
+        reason = " ".join(self.notes) or "no file of it is one; result.files lists them all"
+        return Models(sorted(found, key=lambda model: (not model.is_best, model.name)), reason)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ from ..formatting.table import MAX_ROWS, ShownAsTable, Table
 from ..formatting.text import SHORT_ID, sanitize
 from ..local_files import scratch_folder
 from ..monitoring import JobSnapshot, Monitor, Watch
+from ..monitoring.job.metric_direction import best_point, metric_direction
+from ..monitoring.job.model import RANK_SELECTOR, Point, Series
 from ..monitoring.job.records import MetricRecord, argument_columns
 from ..optional_packages import make_frame
 from ..script_arguments import describe_arguments, to_value
@@ -61,6 +63,10 @@ class SweepJob:
         made._template = template
         return made
 
+    def __format__(self, spec: str) -> str:
+        # In a line such as %flare report {found.best} it is its id; without one, nothing that could be another job's.
+        return format(self.job_id or repr(self), spec)
+
     @property
     def snapshot(self) -> JobSnapshot | None:
         """All that is known of it; None until it is submitted."""
@@ -95,7 +101,7 @@ class SweepJob:
         """Wait until the job ends, and return its final meta; see :meth:`.Job.wait`."""
         return self.job.wait(timeout)
 
-    def report(self, path: str) -> Any:
+    def report(self, path: str = ".") -> Any:
         """Write a report on the job as one HTML file; see :meth:`.Job.report`."""
         return self.job.report(path)
 
@@ -141,20 +147,24 @@ class SweepJob:
 
     @property
     def best(self) -> tuple[str, float, int] | None:
-        """Its key metric, the best value of that, and the round of it, from 1; the last value if none is the best."""
+        """Its key metric, the best value of its aggregate, and the round of that, from 1, as Compare shows them.
+
+        The last value if the better direction is unknown.
+        """
+        snapshot, found = self.snapshot, self._best
+        if snapshot is None or found is None:
+            return None
+        series, point = found
+        return series.name, point.value, snapshot.nth_round(point.round, series.workflow)
+
+    @property
+    def _best(self) -> tuple[Series, Point] | None:
         snapshot = self.snapshot
         name = None if snapshot is None else snapshot.headline_metric
-        if snapshot is None or name is None:
+        series = None if snapshot is None or name is None else snapshot.series(name)
+        if snapshot is None or series is None:
             return None
-        workflow = snapshot.metric_workflow.id
-        best = snapshot.best
-        if best is not None and snapshot.key_metric is not None and snapshot.key_metric.name == name:
-            return name, best.value, snapshot.nth_round(best.round, best.workflow)
-        series = snapshot.series(name, "", workflow)
-        if series is None or not series.points:
-            return None
-        last = series.points[-1]
-        return name, last.value, snapshot.nth_round(last.round, workflow)
+        return series, best_point(series.points, metric_direction(series.name, snapshot.key_metric))
 
     def _record(self) -> dict[str, Any]:
         snapshot, best = self.snapshot, self.best
@@ -236,10 +246,12 @@ class Sweep(ShownAsTable):
         """The job with the best value of the key metric so far; None if no job has one."""
         ranked = []
         for job in self.jobs:
-            best, snapshot = job.best, job.snapshot
-            if best is None or snapshot is None or snapshot.key_metric is None or snapshot.key_metric.name != best[0]:
-                continue
-            ranked.append((best[1] if snapshot.key_metric.mode == "max" else -best[1], job))
+            found, snapshot = job._best, job.snapshot
+            direction = (
+                "" if found is None or snapshot is None else metric_direction(found[0].name, snapshot.key_metric)
+            )
+            if found is not None and direction:
+                ranked.append((found[1].value if direction == "max" else -found[1].value, job))
         return max(ranked, key=lambda each: each[0])[1] if ranked else None
 
     def records(self) -> list[dict[str, Any]]:
@@ -399,11 +411,14 @@ class Sweep(ShownAsTable):
 
 
 def _describe_best(job: SweepJob, *, is_best: bool) -> str:
-    if job.best is None:
+    best, found = job.best, job._best
+    if best is None or found is None:
         return ""
-    _, value, number = job.best
+    _, value, number = best
+    # Until FLARE's record is read there may be no other value than the one by which the server selects the model.
+    mean = ", mean of the sites" if found[1].rank == RANK_SELECTOR else ""
     # All with as many digits, so that they can be compared at a glance.
-    return f"{f'{value:#.4g}'.rstrip('.')} (round {number}){', best' if is_best else ''}"
+    return f"{f'{value:#.4g}'.rstrip('.')} (round {number}{mean}){', best' if is_best else ''}"
 
 
 def sweep(monitor: Monitor | Session, job: SweptJob, parameters: Grid, *, name: str = "", at_once: int = 2) -> Sweep:

@@ -9,6 +9,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from .._version import __version__
+from ..api.saved_results import make_folder_name
 from ..errors import InvalidArgumentError
 from ..formatting.reader_time import format_date_time
 from ..formatting.text import sanitize
@@ -31,7 +32,7 @@ def write_report(path: str | Path, jobs: Sequence[JobSnapshot | Result]) -> Path
     Parameters
     ----------
     path
-        The file. In place of it a folder will do; the file is named after the job then.
+        The file. In place of it a folder will do; the file is named after the job then: ``report-NAME-ID.html``.
     jobs
         The jobs: snapshots, or downloaded results; several are compared first.
 
@@ -46,7 +47,8 @@ def write_report(path: str | Path, jobs: Sequence[JobSnapshot | Result]) -> Path
     target = absolute_path(path)
     with translate_os_errors(f"the report cannot be written to {target}"):
         if target.is_dir():
-            target /= f"report-{'-'.join(_snapshot_of(job).job_id[:8] or 'job' for job in jobs[:3])}.html"
+            names = [make_folder_name(each.job_id, each.name) for each in map(_snapshot_of, jobs[:3])]
+            target /= f"report-{'-'.join(names)}.html"
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(html, "utf-8", errors="replace")
     return target

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from IPython.core.error import UsageError
 
+from flare_widgets.authoring import CellError
 from flare_widgets.authoring.jobs import WrittenJob
 from flare_widgets.errors import FlareError, ReadOnlySession
 from flare_widgets.magics import cell as cell_magic
@@ -169,3 +170,12 @@ def test_read_only_session_sweeps_nothing(started: list[tuple[Any, ...]]) -> Non
     with pytest.raises(ReadOnlySession):
         run_cell(make_connected_state(read_only=True), {}, "--model [0] --sweep rate=1,2", CODE)
     assert started == []
+
+
+@pytest.mark.parametrize("code", ["x = 1", "import nvflare.client as flare\nflare.init()\nmodel = flare.receive()"])
+def test_cell_without_calls_of_client_api_points_to_example(code: str) -> None:
+    with pytest.raises(CellError, match="%%flare -h shows a cell that works"):
+        run_cell(make_connected_state(), {}, "--model [0]", code)
+    with pytest.raises(CellError) as error:
+        run_cell(make_connected_state(), {}, "--model [0]", "while True")
+    assert "-h" not in str(error.value)

@@ -240,7 +240,7 @@ def test_report_shows_metrics_and_files_of_job() -> None:
 
 
 def test_report_goes_into_folder_under_name_of_job(tmp_path: Path) -> None:
-    assert write_report(tmp_path, [SNAPSHOT]) == tmp_path / "report-76b8d043.html"
+    assert write_report(tmp_path, [SNAPSHOT]) == tmp_path / "report-hello-76b8d043.html"
 
 
 def test_report_on_nothing_is_refused() -> None:

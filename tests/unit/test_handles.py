@@ -252,6 +252,10 @@ def test_many_jobs_are_awaited_without_threads(
     assert {life.looks for life in lives.values()} == {2}
 
 
+def test_handle_in_line_of_magic_is_its_id(session: Session) -> None:
+    assert f"%flare report {handle(session)}" == f"%flare report {handle(session).id}"
+
+
 def test_handle_that_was_awaited_knows_end(session: Session, server: FlareServer) -> None:
     server.commands["get_job_meta"] = Life("FINISHED:ABORTED")
     job = handle(session)

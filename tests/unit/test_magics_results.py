@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +19,7 @@ from shells import flare, ipython, said
 
 from flare_widgets.errors import JobNotFound
 from flare_widgets.magics.verbs import VERBS, sweeps
-from flare_widgets.monitoring.job.model import Point, Series
+from flare_widgets.monitoring.job.model import Point, Scheduling, Series
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.monitoring.results.scalars import read_scalars
 from flare_widgets.views.core.pretty import PrettyTable
@@ -89,9 +90,9 @@ def test_report_of_last_job_goes_into_working_folder(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     path = run(state, "report")
-    assert path == tmp_path / "report-1f00aa00.html"
+    assert path == tmp_path / "report-tuned-1f00aa00.html"
     assert "Report on tuned" in path.read_text()
-    assert "written to report-1f00aa00.html" in capsys.readouterr().out
+    assert "written to report-tuned-1f00aa00.html" in capsys.readouterr().out
     assert [watch.is_stopped for watch in state.watches] == [True]
 
 
@@ -144,6 +145,16 @@ def test_metrics_of_several_jobs_are_one_table(state: FakeState) -> None:
     ]
 
 
+def test_job_without_metrics_says_why(state: FakeState, monkeypatch: pytest.MonkeyPatch) -> None:
+    def waiting(job_id: str) -> JobSnapshot:
+        return JobSnapshot(job_id, name="tuned", status="SUBMITTED", scheduling=Scheduling(1, 0.0, "2 of 5 sites"))
+
+    monkeypatch.setattr(sys.modules[__name__], "snapshot_of", waiting)
+    text = repr(run(state, "metrics", "tuned"))
+    assert "tuned 1f00aa00 has no metrics: it has not started yet (waiting" in text
+    assert "2 of 5 sites" in text
+
+
 # -- in a shell: bad input is one line ------------------------------------------------------------------------
 
 
@@ -173,7 +184,13 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InteractiveShell
         ("export baseline", "either --tensorboard FOLDER or --mlflow"),
         ("export baseline --wandb", "unrecognized option '--wandb'"),
         ("export baseline --tensorboard kits/ada@example.org/startup/client.crt", "cannot be written"),
-        ("sweep nothing --arg rate=1", "does not exist"),
+        ("export baseline --csv", "rows = %flare metrics returns the values: pandas.DataFrame(rows).to_csv(FILE)"),
+        ("submit baseline --arg rate=1", "%flare sweep FOLDER --arg NAME=VALUE passes arguments"),
+        ("compare baseline", 'or a pattern in quotes, "baseline*", for all whose names begin like that'),
+        (
+            "sweep nothing --arg rate=1",
+            "does not exist, and no variable is called that; pass a job folder",
+        ),
         ("sweep nothing", "pass the values to try"),
         ("sweep number --arg rate=1", "the variable number is of type int; pass a job folder"),
         ("sweep make --arg speed=1", "the sweep passes speed"),

@@ -17,6 +17,7 @@ from shells import flare, ipython, said
 from flare_widgets.magics.parsing import Verb, parse_line
 from flare_widgets.magics.verbs import VERBS
 from flare_widgets.magics.words import explain_variables, split_words, strip_comment
+from flare_widgets.monitoring import JobSnapshot
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_any_line_is_split_or_refused(line: str, literals: bool, escapes: bool) 
 
 VARIABLES: dict[str, Any] = {
     "job": "76b8f0c2", "folder": Path("/tmp/my jobs"), "handle": SimpleNamespace(job_id="76b8f0c2"), "print": print,
-    "count": 3,
+    "count": 3, "end": JobSnapshot("76b8f0c2-1111", name="hello"),
 }  # fmt: skip
 
 
@@ -109,6 +110,7 @@ VARIABLES: dict[str, Any] = {
         (["job"], "For the value of the variable job, write {job}."),
         (["--wait", "folder"], "For the value of the variable folder, write {folder}."),
         (["handle"], "For the job in the variable handle, write {handle.job_id}."),
+        (["hello", "76b8f0c2", "asking", "the", "server"], "For the job in the variable end, write {end.job_id}."),
         (["{foldr}"], "The notebook has no variable 'foldr'."),
         (["{foldr}/hello"], "The notebook has no variable 'foldr'."),
         (["hello", "print", "count", "a{3}", "{job}"], ""),

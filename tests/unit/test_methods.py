@@ -12,9 +12,19 @@ from fakes import FakeAdminApi
 from nvflare.fuel.flare_api import flare_api
 from nvflare.fuel.hci.client.api_status import APIStatus as TheirStatus
 
-from flare_widgets.api import APIStatus, CommandError, InternalError, NoConnection, Session, SessionClosed
+from flare_widgets.api import (
+    APIStatus,
+    CommandError,
+    InternalError,
+    JobNotDone,
+    NoConnection,
+    Session,
+    SessionClosed,
+    commands,
+)
 from flare_widgets.api.command_sender import CommandSender
 from flare_widgets.api.commands import Command
+from flare_widgets.api.session_methods.jobs import request_offer
 from flare_widgets.kit import StartupKit
 from flare_widgets.wire import hci
 
@@ -393,3 +403,27 @@ def test_method_has_nvflares_parameters(method: str) -> None:
     theirs, ours = described(getattr(flare_api.Session, method)), described(getattr(Session, method))
     assert [p for p in ours if p in theirs] == theirs
     assert all(p[1] is inspect.Parameter.KEYWORD_ONLY for p in ours if p not in theirs)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("SUBMITTED", f"job {JOB} has not started yet: it waits for its turn. Wait until it ends, or abort it"),
+        (
+            "DISPATCHED",
+            f"job {JOB} has not started yet: it is being sent to the sites. Wait until it ends, or abort it",
+        ),
+        ("RUNNING", f"job {JOB} is still running. Wait until it ends, or abort it"),
+    ],
+)
+def test_result_of_job_that_has_not_started_is_refused_in_these_words(status: str, words: str) -> None:
+    class Sender:
+        def request(self, command: Command[Any]) -> tuple[None, hci.CommandReply]:
+            running = reply(status="job_running", info=JOB)
+            answer = running if command.name == "download_job" else reply(job_meta={"job_id": JOB, "status": status})
+            return None, hci.decode(json.dumps(answer))
+
+    sender: Any = Sender()
+    with pytest.raises(JobNotDone) as caught:
+        request_offer(sender, commands.download_job(JOB))
+    assert str(caught.value) == words

@@ -14,6 +14,8 @@ from flare_widgets.monitoring.job.format import (
     expects_live_metrics,
     live_metrics_note,
     metrics_without_first_round,
+    no_metrics_reason,
+    site_text,
 )
 from flare_widgets.monitoring.job.model import (
     RANK_GLOBAL,
@@ -108,7 +110,8 @@ def many(count: int, **words: str) -> JobSnapshot:
 @pytest.mark.parametrize(
     ("snapshot", "line"),
     [
-        (JobSnapshot(JOB), "job 76b8d043  UNKNOWN"),
+        (JobSnapshot(JOB), "job 76b8d043  asking the server"),
+        (JobSnapshot(JOB, trouble="no answer"), "job 76b8d043  UNKNOWN  no answer"),
         # before it runs
         (
             submitted(),
@@ -234,7 +237,7 @@ def test_late_site_is_named_with_delay() -> None:
 
 
 def test_print_is_line_of_now() -> None:
-    assert str(JobSnapshot(JOB)) == "job 76b8d043  UNKNOWN"
+    assert str(JobSnapshot(JOB)) == "job 76b8d043  asking the server"
     assert f"{ended()}" == describe(ended())
 
 
@@ -246,10 +249,10 @@ def test_unknown_waiting_time_is_omitted() -> None:
 def test_summary_of_job_that_completed() -> None:
     snapshot = ended(
         round_metrics=(
-            Series("accuracy", "", (Point(8, 0.6), Point(9, 0.612))),
+            Series("accuracy", "", (Point(8, 0.6), Point(9, 0.612, RANK_RECORD))),
             Series("accuracy", "hospital-a", (Point(9, 0.601),)),
             Series("accuracy", "hospital-b", (Point(9, 0.623),)),
-            Series("a loss", "", (Point(9, 1234.56),)),
+            Series("a loss", "", (Point(9, 1234.56, RANK_RECORD),)),
             Series("a loss", "hospital-b", (Point(9, 0.00001),)),
         ),
         rounds=tuple(Round(n, T + 20 * n) for n in range(10)),
@@ -266,9 +269,51 @@ def test_summary_of_job_that_completed() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("snapshot", "reason"),
+    [
+        (submitted(), "it has not started yet (waiting for 2 min 14 s: the server has not tried to start it yet)"),
+        (replace(submitted(), status="DISPATCHED"), "it has not started yet"),
+        (
+            ended("FINISHED:EXECUTION_EXCEPTION", failure=failure("hospital-a failed: KeyError")),
+            "it ended as FINISHED:EXECUTION_EXCEPTION before it had any (hospital-a failed: KeyError)",
+        ),
+        (ended("FINISHED:ABORTED"), "it ended as FINISHED:ABORTED before it had any"),
+        (ended(freshness=(Freshness("metrics", None, "the job keeps no record", T),)), "the job keeps no record"),
+        (running(freshness=(Freshness("metrics", None, "not permitted", T),)), "not permitted"),
+        (running(workflows=(), rounds=(), tasks=()), "none has come yet"),
+        (JobSnapshot(JOB), ""),
+    ],
+)
+def test_reason_of_missing_metrics(snapshot: JobSnapshot, reason: str) -> None:
+    assert no_metrics_reason(replace(snapshot, round_metrics=()), T + 134) == reason
+
+
+def test_site_is_done_at_the_end_only_if_that_is_known() -> None:
+    def ending(*tasks: SiteTask) -> dict[str, str]:
+        snapshot = running(tasks=tasks, packing_since=T + 133)
+        return {site: site_text(snapshot, cell) for site, cell in snapshot.site_states(T + 134).items()}
+
+    back, out = task("hospital-a", 5, 120, 130, "OK"), task("hospital-a", 5, 120)
+    failed = task("hospital-b", 5, 120, 130, "EXECUTION_EXCEPTION")
+    assert ending(back, replace(failed, code="OK")) == {"hospital-a": "done", "hospital-b": "done"}
+    assert ending(back, failed) == {"hospital-a": "done", "hospital-b": "failed: train, round 6"}
+    assert ending(out, failed) == {
+        "hospital-a": "not finished: train, round 6",
+        "hospital-b": "failed: train, round 6",
+    }
+    # Nothing is known of a site without a task.
+    assert ending(failed)["hospital-a"] == "deployed"
+
+
+def test_summary_calls_mean_of_selector_mean() -> None:
+    lines = summarize(ended(round_metrics=(Series("loss", "", (Point(3, 0.5),)),)), T).splitlines()
+    assert "all sites (mean)  0.500" in lines
+
+
 def test_summary_gives_rounds_when_they_differ() -> None:
     snapshot = ended(
-        round_metrics=(Series("loss", "", (Point(3, 0.5),)), Series("loss", "東京", (Point(5, 0.25),))),
+        round_metrics=(Series("loss", "", (Point(3, 0.5, RANK_GLOBAL),)), Series("loss", "東京", (Point(5, 0.25),))),
         key_metric=None,
         best=None,
         freshness=(Freshness("metrics", None, "the job does not record metrics", T),),

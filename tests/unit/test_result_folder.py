@@ -96,6 +96,15 @@ def test_models_are_described_and_loaded(result: Result) -> None:
     assert {name: array.shape for name, array in best.load().items()} == {"weights": (3, 4), "bias": (3,)}
 
 
+def test_result_without_model_says_so(tmp_path: Path) -> None:
+    found = Result(write(tmp_path, {"workspace/log.json": "{}", "meta.json": "{}"}))
+    assert not list(found.models)
+    with pytest.raises(IndexError, match="this result has no model: no file of it is one"):
+        found.models[0]
+    with pytest.raises(IndexError, match="this result has no model"):
+        pickle.loads(pickle.dumps(found.models))[0]
+
+
 def test_metrics_are_those_of_the_snapshot(result: Result) -> None:
     points = [(s.name, s.site, p.value) for s in result.snapshot.round_metrics for p in s.points]
     assert [(r.metric, r.site, r.value) for r in result.metrics] == points

@@ -13,14 +13,18 @@ from unittest.mock import Mock
 
 import pandas
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 from waiting import wait_until
 
 from flare_widgets.errors import InvalidArgumentError, InvalidJobDefinition, JobTimeout
-from flare_widgets.monitoring import JobSnapshot, Monitor
+from flare_widgets.monitoring import JobSnapshot, Monitor, apply_updates
 from flare_widgets.monitoring.job.model import Point, Series
+from flare_widgets.monitoring.logs.facts import ServerLogParser
+from flare_widgets.monitoring.logs.files import read_config, read_metrics_summary, read_round_metrics
 from flare_widgets.script_arguments import describe_arguments, read_recorded_arguments, set_script_arguments
 from flare_widgets.sweep import Sweep, SweepJob
 from flare_widgets.sweep.variants import JobTemplate, combine, digest_folder, to_texts, write_variant
+from flare_widgets.views.compare.view_model import compare_snapshots
 
 CLIENT = {
     "executors": [{"executor": {"args": {"task_script_path": "train.py", "task_script_args": "--rate 0.5 --fast"}}}]
@@ -288,6 +292,17 @@ def test_job_of_sweep_has_methods_of_its_handle() -> None:
     handle.wait.assert_called_once_with(7.0)
     handle.logs.assert_called_once_with("site-1")
     handle.report.assert_called_once_with("r.html")
+    job.report()
+    handle.report.assert_called_with(".")
+
+
+def test_job_in_line_of_magic_is_its_id() -> None:
+    job = watched(SimpleNamespace(snapshot=JobSnapshot("x")))
+    shell: Any = InteractiveShell()
+    shell.user_ns["found"] = SimpleNamespace(best=job)
+    assert shell.var_expand("report {found.best} -o x.html") == "report x -o x.html"
+    # Without an id it must not be an empty word: that would be the last job.
+    assert f"{SweepJob({'rate': '1'})}".startswith("SweepJob(")
 
 
 def test_sweep_ends_when_results_are_known(tmp_path: Path) -> None:
@@ -300,3 +315,34 @@ def test_sweep_ends_when_results_are_known(tmp_path: Path) -> None:
         found.wait(0.2)
     monitor.watches[0].done = True
     assert found.wait(10).has_ended
+
+
+def test_sweep_and_compare_and_result_have_one_number() -> None:
+    recordings = Path(__file__).parent / "recordings_live"
+    config = read_config((recordings / "fed-avg-loss.config.json").read_text())
+    assert config is not None
+    log = ServerLogParser().feed((recordings / "fed-avg-loss.log.json").read_text())
+    record = [*read_round_metrics((recordings / "fed-avg-loss.round_metrics.json").read_text(), ["controller"])]
+    record += read_metrics_summary((recordings / "fed-avg-loss.summary.json").read_text(), ["controller"])
+    running = apply_updates(JobSnapshot("job"), [*config.updates, *log])
+    # The sites have twice as many steps the one as the other; the selector passes over that.
+    assert make_sweep(running).to_frame().value[0] == pytest.approx(0.385)
+    assert "0.3850 (round 3, mean of the sites), best" in repr(make_sweep(running))
+    for ended in (apply_updates(running, record), apply_updates(apply_updates(JobSnapshot("job"), record), log)):
+        found = make_sweep(apply_updates(ended, config.updates))
+        snapshot = found.jobs[0].snapshot
+        assert snapshot is not None
+        assert snapshot.best is not None
+        (compared,) = compare_snapshots([snapshot], 0.0).records()
+        numbers = [record.value for record in snapshot.metrics if (record.metric, record.site) == ("loss", "")]
+        assert found.jobs[0].best == ("loss", compared["metric.loss"], compared["round.loss"])
+        assert found.jobs[0].best == ("loss", snapshot.best.value, 3)
+        assert found.jobs[0].best == ("loss", min(numbers), 3)
+        assert found.to_frame().value[0] == pytest.approx(0.383333)
+        assert found.best is found.jobs[0]
+        assert "0.3833 (round 3), best" in repr(found)
+
+
+def make_sweep(snapshot: JobSnapshot) -> Sweep:
+    job = watched(SimpleNamespace(snapshot=snapshot, done=True))
+    return Sweep(FakeMonitor(FakeSession()), [job], name="x", at_once=1, files=ExitStack())

@@ -586,6 +586,7 @@ def test_view_is_handle_on_job():
     assert view.abort() == "aborted"
     assert view.clone() == "its clone"
     assert view.report("r.html") == "written to r.html"
+    assert view.report() == "written to ."
     assert view.logs("site-1") == {"logs": {"site-1": "text"}}
     with pytest.raises(InvalidArgumentError, match="without a session"):
         JobView(FakeWatch(RUNNING)).abort()

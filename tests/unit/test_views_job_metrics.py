@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from flare_widgets.monitoring.job.model import (
+    RANK_RECORD,
     SELECTOR_VALUE,
     BestRound,
     KeyMetric,
@@ -26,6 +27,7 @@ from flare_widgets.views.job.html import job_html
 from flare_widgets.views.job.metrics import (
     MAX_METRICS,
     MAX_SITES,
+    MEAN_NOTE,
     MetricsJsonCache,
     build_charts,
     build_metrics,
@@ -70,6 +72,12 @@ def test_no_best_round_while_key_metric_is_unknown():
     [only] = build_metrics(job(series("accuracy", "", 0.4, 0.6), best=BestRound(1, 0.6)))
     assert only.best is None
     assert "best" not in only.text
+
+
+def test_mean_of_selector_is_called_so_until_record_is_known():
+    sites = series("loss", "a", 0.1), series("loss", "b", 0.3)
+    assert build_metrics(job(series("loss", "", 0.2), *sites))[0].note == MEAN_NOTE
+    assert build_metrics(job(Series("loss", "", (Point(0, 0.25, RANK_RECORD),)), *sites))[0].note == ""
 
 
 def test_selector_value_says_that_its_direction_is_unknown():

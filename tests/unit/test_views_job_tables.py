@@ -9,12 +9,12 @@ import re
 import pytest
 from drawn_jobs import CASES
 
+from flare_widgets.monitoring.job.metric_direction import metric_direction
 from flare_widgets.monitoring.job.model import Event, KeyMetric, Results
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.monitoring.job.summary import summarize
 from flare_widgets.monitoring.results.evaluation import Evaluation
 from flare_widgets.monitoring.results.statistics import Bin, FeatureStatistic, Histogram, Statistics
-from flare_widgets.views.core.metric_direction import metric_direction
 from flare_widgets.views.job.events import MAX_EVENTS, build_events
 from flare_widgets.views.job.html import job_html
 from flare_widgets.views.job.tables import (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import functools
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -10,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ... import hooks
-from ...errors import FlareError, InputError, InternalError, JobNotFound
+from ...errors import FlareError, InputError, InternalError, JobNotDone, JobNotFound
 from ...local_files import absolute_path
 from .. import commands, transfer
 from ..command_sender import CommandSender
 from ..commands import Command
 from ..dual import dual_method
 from ..job_list import JobList, JobRow
-from ..job_status import has_ended
+from ..job_status import JobStatus, has_ended
 from ..listed_jobs import ListedJobs
 from .core import SessionCore, transfer_method
 
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
     from ..transfer.upload import ProgressCallback
 
 J = TypeVar("J", bound=JobRow)
+
+_UNSTARTED = {
+    JobStatus.SUBMITTED: "has not started yet: it waits for its turn",
+    JobStatus.APPROVED: "has not started yet: it waits for its turn",
+    JobStatus.DISPATCHED: "has not started yet: it is being sent to the sites",
+}
 
 _RESULT_FOLDERS = ("workspace", "job")
 _JOB_ID_LENGTH = 36  # of a UUID
@@ -430,7 +437,20 @@ class JobMethods(SessionCore, Generic[J]):
 def request_offer(sender: CommandSender, command: Command[list[RemoteFile]]) -> tuple[Connection, list[RemoteFile]]:
     """Request an offer of files; return the connection to fetch them over, and the files."""
     link, reply = sender.request(command)
-    return link, command.parse_reply(reply)
+    try:
+        return link, command.parse_reply(reply)
+    except JobNotDone as error:
+        raise _tell_unstarted(sender, command, error) from None
+
+
+def _tell_unstarted(sender: CommandSender, command: Command[Any], error: JobNotDone) -> JobNotDone:
+    """Return an error that says that the job has not started, if so: the server calls it running."""
+    with contextlib.suppress(FlareError):
+        request = commands.get_job_meta(command.job_id or "")
+        status = JobStatus.of(str(request.parse_reply(sender.request(request)[1]).get("status") or ""))
+        if status is not None and status in _UNSTARTED:
+            return JobNotDone(f"job {command.job_id} {_UNSTARTED[status]}", next_step=error.next_step)
+    return error
 
 
 def download_result(

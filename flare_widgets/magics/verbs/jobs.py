@@ -288,7 +288,11 @@ def compare(state: MagicsState, jobs: list[str], baseline: str | None) -> Compar
     ids = list(dict.fromkeys(job_id for job in jobs for job_id in managed.find_job_ids(job)))
     ids += [first] if first is not None and first not in ids else []
     if len(ids) < 2:
-        raise UsageError(f"%flare compare: pass two different jobs or more, got {len(ids)}")
+        pattern = next((job for job in jobs if "*" not in job), "train")
+        raise UsageError(
+            f"%flare compare: pass two different jobs or more, got {len(ids)}: their ids, as in %flare jobs, or a "
+            f'pattern in quotes, "{sanitize(pattern, 60)}*", for all whose names begin like that'
+        )
     watches = [managed.monitor.watch(job_id) for job_id in ids]
     run_with_progress("fetching the metrics of the ended jobs", wait_for_results, watches)
     view = CompareView(watches, first, session=managed.session)

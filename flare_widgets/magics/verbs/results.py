@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from IPython.core.error import UsageError
 from ...formatting.text import sanitize
 from ...local_files import expand_path, shorten_path
 from ...monitoring import JobSnapshot
+from ...monitoring.job.format import job_label, no_metrics_reason
 from ...monitoring.job.records import flatten
 from ...options import JOB, option
 from ...results.exports import DEFAULT_EXPERIMENT, to_mlflow, to_tensorboard
@@ -82,8 +84,9 @@ def metrics(state: MagicsState, jobs: list[str]) -> PrettyTable:
         rows = %flare metrics 76b8 1a2b     a list of dicts
         pandas.DataFrame(rows)
     """
-    rows = [row for snapshot in _read_snapshots(state, jobs) for row in _list_metrics(snapshot)]
-    return PrettyTable(rows, _HEADINGS, "no metrics")
+    snapshots, now = _read_snapshots(state, jobs), time.time()
+    rows = [row for snapshot in snapshots for row in _list_metrics(snapshot)]
+    return PrettyTable(rows, _HEADINGS, "; ".join(_describe_no_metrics(snapshot, now) for snapshot in snapshots))
 
 
 @verb(
@@ -93,7 +96,7 @@ def metrics(state: MagicsState, jobs: list[str]) -> PrettyTable:
     ),
     option(
         "-o", "--to", default=".", metavar="FILE", completes="folders",
-        help="the HTML file, or a folder for it (default: the working folder)",
+        help="the HTML file, or a folder for it (default: report-NAME-ID.html in the working folder)",
     ),
 )  # fmt: skip
 def report(state: MagicsState, jobs: list[str], to: str) -> Path:
@@ -163,6 +166,11 @@ def _read_snapshots(state: MagicsState, jobs: list[str]) -> list[JobSnapshot]:
 def _show(state: MagicsState, result: ResultView) -> ResultView:
     result.show_live = show_if_interactive(state, result.show)
     return result
+
+
+def _describe_no_metrics(snapshot: JobSnapshot, now: float) -> str:
+    reason = no_metrics_reason(snapshot, now)
+    return f"{job_label(snapshot.name, snapshot.job_id)} has no metrics" + (f": {reason}" if reason else "")
 
 
 def _list_metrics(snapshot: JobSnapshot) -> list[dict[str, Any]]:

@@ -66,6 +66,11 @@ def sweep(
 def _find_job(state: MagicsState, job: str) -> SweptJob:
     """Return what is in the variable of this name, if it is a job; without one the name, as that of a folder."""
     if job not in state.variables or expand_path(job).is_dir():
+        if job.isidentifier() and not expand_path(job).exists():
+            raise UsageError(
+                f"%flare sweep: the folder {job} does not exist, and no variable is called that; pass a job folder, or "
+                "a variable with a recipe, or with a function that takes the arguments and returns a recipe"
+            )
         return job
     found = state.variables[job]
     if isinstance(found, (str, Path)):

@@ -220,6 +220,20 @@ def live_metrics_note(snapshot: JobState) -> str:
     return f"Live: only the job's key metric ({name}){state}. Others arrive with the result."
 
 
+def no_metrics_reason(snapshot: JobState, now: float) -> str:
+    """Return the reason why a job has no metrics, as far as it is known; empty if not."""
+    missing = sanitize(snapshot.freshness_of("metrics").missing_reason, _MAX_REASON_CHARS)
+    if snapshot.ended:
+        if JobStatus.of(snapshot.status) is JobStatus.COMPLETED:
+            return missing
+        failure = "" if snapshot.failure is None else sanitize(snapshot.failure.sentence)
+        return f"it ended as {status_text(snapshot)} before it had any" + (f" ({failure})" if failure else "")
+    if snapshot.status in (JobStatus.SUBMITTED, JobStatus.APPROVED, JobStatus.DISPATCHED):
+        note = waiting_note(snapshot, now)
+        return "it has not started yet" + (f" ({note})" if note else "")
+    return missing or live_metrics_note(snapshot) or ("none has come yet" if snapshot.status else "")
+
+
 def expects_live_metrics(snapshot: JobState) -> bool:
     """Return whether values of metrics are known, or will soon be, while the job trains its rounds."""
     if snapshot.status != JobStatus.RUNNING or snapshot.is_packing or not snapshot.current_rounds:

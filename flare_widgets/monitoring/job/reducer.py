@@ -190,9 +190,10 @@ class _Reducer:
             for field, is_selector in (("selector_best", True), ("recorded_best", False)):
                 found = [best for best in known if (best.rank == RANK_SELECTOR) is is_selector]
                 changes[field] = functools.reduce(BestRound.merge, found) if found else None
-        if self._bests or key_changed:
+        if changes or key_changed:
             after = dataclasses.replace(before, **changes)
-            changes["best"] = after.recorded_best or _as_key_best(after.selector_best, before.key_metric)
+            best = after.recorded_best or _as_key_best(after.selector_best, before.key_metric)
+            changes["best"] = _as_aggregate(best, after)
         return changes
 
     def _replace(self, **changes: Any) -> None:
@@ -427,6 +428,22 @@ def _as_key_best(best: BestRound | None, key: KeyMetric | None) -> BestRound | N
     if best is None or key is None:
         return None
     return dataclasses.replace(best, value=-best.value) if key.mode == "min" else best
+
+
+def _as_aggregate(best: BestRound | None, snapshot: JobSnapshot) -> BestRound | None:
+    """Return the best round with the aggregate's value there, where that is more than the selector's own mean.
+
+    The selector's mean does not weigh the sites by their data, as the aggregate does; FLARE's summary repeats it.
+    """
+    key = snapshot.key_metric
+    series = None if best is None or key is None else snapshot.series(key.name, "", best.workflow)
+    if best is None or series is None:
+        return best
+    at = bisect.bisect_left(series.points, best.round, key=_round_of)
+    point = series.points[at] if at < len(series.points) else None
+    if point is None or point.round != best.round or point.rank == RANK_SELECTOR:
+        return best
+    return dataclasses.replace(best, value=point.value)
 
 
 def _event_key(event: Event) -> tuple[str, str, str]:

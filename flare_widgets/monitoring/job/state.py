@@ -5,6 +5,7 @@ All times are seconds since the epoch (UTC).
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from bisect import bisect_right
 from collections import Counter
@@ -748,7 +749,7 @@ class JobState:
     def _states_without_task(self, states: dict[str, MatrixCell], now: float) -> dict[str, MatrixCell]:
         """Return the states of sites whose newest task does not tell what they do now."""
         if self.is_packing:
-            return {site: MatrixCell("done") for site, cell in states.items() if cell.state != "failed"}
+            return self._states_while_packing(states)
         workflow, last = self.current_workflow, self.columns[-1] if self.columns else None
         has_begun = workflow.started_at is not None or any(a.at is not None for a in self.activity)
         found = {}
@@ -765,6 +766,16 @@ class JobState:
                     found[site] = self._unfetched_cell(site, last, now)
             elif not has_work and workflow.started_at is not None and not self.activity:
                 found[site] = MatrixCell("waiting", workflow.started_at)
+        return found
+
+    def _states_while_packing(self, states: dict[str, MatrixCell]) -> dict[str, MatrixCell]:
+        """Return the states of sites once all workflows have ended: done only if nothing speaks against it."""
+        cut_off = {s for s, c in states.items() if c.column is not None and c.state in ("working", "late")}
+        goes_well = not cut_off and all(cell.state != "failed" for cell in states.values())
+        found = {site: dataclasses.replace(states[site], state="unfinished") for site in cut_off}
+        for site, cell in states.items():
+            if cell.state == "submitted" or (goes_well and site not in found):
+                found[site] = MatrixCell("done")
         return found
 
     @cached_property

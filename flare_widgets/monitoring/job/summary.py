@@ -15,6 +15,7 @@ from .format import (
     progress_text,
     untold_notes,
 )
+from .model import RANK_SELECTOR
 from .state import JobState
 from .trouble import absence_note, status_text, waiting_note
 
@@ -28,7 +29,7 @@ MAX_EVENTS = 5
 """Maximum number of warnings and errors shown, the last ones."""
 
 _MAX_LOG_LINE_CHARS = 200  # characters of one log line
-_ALL_SITES = "all sites (aggregate)"
+_ALL_SITES, _MEAN = "all sites (aggregate)", "all sites (mean)"
 _MAX_SENTENCE_CHARS = 500  # characters of a sentence about a failure
 
 
@@ -117,6 +118,9 @@ def _metric_table(snapshot: JobState) -> Iterator[str]:
     # The sites' values and the aggregates may be from different rounds: then each names its round.
     workflow = snapshot.metric_workflow.id
     told = metric_place(snapshot, rounds.pop(), workflow) if len(rounds) == 1 else ""
+    # The mean by which the server selects the best model: it does not weigh the sites by their data.
+    is_mean = all(point.rank == RANK_SELECTOR for point in points.get("", {}).values())
+    all_sites = _MEAN if is_mean else _ALL_SITES
     rows = [[told, *(sanitize(name, 30) for name in shown)]]
     for site in sites[:MAX_SITES]:
         values = []
@@ -124,7 +128,7 @@ def _metric_table(snapshot: JobState) -> Iterator[str]:
             point = points[site].get(name)
             which = "" if told or point is None else f" ({metric_place(snapshot, point.round, workflow)})"
             values.append("-" if point is None else format_number(point.value) + which)
-        rows.append([sanitize(site, 40) if site else _ALL_SITES, *values])
+        rows.append([sanitize(site, 40) if site else all_sites, *values])
     yield ""
     yield from align(rows, numbers=True)
     more = [

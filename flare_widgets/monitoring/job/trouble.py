@@ -24,7 +24,8 @@ _MAX_SITE_CHARS, _MAX_REASON_CHARS = 40, 120
 
 def status_text(snapshot: JobState) -> str:
     """Return the server's word for the status of a job; `LOST` if it lists as RUNNING a job that it does not run."""
-    return LOST if snapshot.is_zombie else sanitize(snapshot.status) or "UNKNOWN"
+    unknown = "UNKNOWN" if snapshot.trouble else "asking the server"
+    return LOST if snapshot.is_zombie else sanitize(snapshot.status) or unknown
 
 
 def is_waiting(snapshot: JobState, now: float) -> bool:

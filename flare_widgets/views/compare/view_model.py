@@ -9,10 +9,10 @@ from typing import Any
 
 from ...formatting.text import SHORT_ID, format_duration, format_numbers_apart, sanitize, shorten_names
 from ...monitoring.job.format import known_total_rounds, rounds_begun_in
+from ...monitoring.job.metric_direction import best_point, metric_direction
 from ...monitoring.job.snapshot import JobSnapshot
 from ...monitoring.job.trouble import absence_note, status_text
 from ...script_arguments import describe_arguments, to_value
-from ..core.metric_direction import metric_direction
 from ..job.timeline import STATUS_GLYPHS, readable_status, status_category
 
 MAX_METRICS = 12
@@ -340,8 +340,7 @@ def _build_compared_job(
         points = [p for p in series.points if math.isfinite(p.value)]
         if series.site or name not in directions or not points:
             continue
-        better = _BETTER.get(directions[name])
-        best = points[-1] if better is None else better(points, key=lambda p: p.value)
+        best = best_point(points, directions[name])
         first = snapshot.nth_round(0, series.workflow)
         # The same rounds are kept of each job.
         kept = [p for p in points if (first + p.round) % stride == 0 or p is best or p is points[-1]]

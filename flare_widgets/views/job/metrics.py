@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from ...formatting.text import format_number, sanitize, shorten_names
 from ...monitoring.job.format import live_metrics_note, metrics_without_first_round
-from ...monitoring.job.model import SELECTOR_VALUE, Point, Series
+from ...monitoring.job.model import RANK_SELECTOR, SELECTOR_VALUE, Point, Series
 from ...monitoring.job.snapshot import JobSnapshot
 from ...monitoring.results.scalars import StepSeries
 from ..core.hints import explain_key_metric
@@ -32,6 +32,9 @@ MAX_PLAIN_SITES = 6
 
 ALL_SITES_LABEL = "all sites (aggregate)"
 """The label of the aggregate over all sites."""
+
+MEAN_NOTE = "The value of all sites is the mean by which the server selects the best model."
+"""The note on an aggregate that is not FLARE's own record: it does not weigh the sites by their data."""
 
 UNKNOWN_SITE_LABEL = "unknown site"
 """The label of a series by step that names no site."""
@@ -230,8 +233,10 @@ def _iter_round_sources(snapshot: JobSnapshot, memory: _Memory) -> Iterator[_Sou
             notes.append("Round 1 comes with the result.")
         all_series = {series.site: series for series in found[name, workflow_id]}
         sites = sorted(site for site in all_series if site)
-        drawn = sites if len(sites) <= MAX_SITES else memory.outliers_of((name, workflow_id), sites, all_series)
         aggregate = [""] if "" in all_series else []
+        if aggregate and len(sites) > 1 and all_series[""].points[-1].rank == RANK_SELECTOR:
+            notes.append(MEAN_NOTE)
+        drawn = sites if len(sites) <= MAX_SITES else memory.outliers_of((name, workflow_id), sites, all_series)
         yield _Source(
             title,
             {site: memory.points_of(all_series[site], offset) for site in (*aggregate, *drawn)},

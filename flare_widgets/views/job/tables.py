@@ -9,11 +9,11 @@ from statistics import fmean
 from typing import Any
 
 from ...formatting.text import format_number, join_names, sanitize
+from ...monitoring.job.metric_direction import metric_direction
 from ...monitoring.job.model import KeyMetric, Results
 from ...monitoring.job.snapshot import JobSnapshot
 from ...monitoring.results.evaluation import Evaluation
 from ...monitoring.results.statistics import GLOBAL, FeatureStatistic, Statistics
-from ..core.metric_direction import metric_direction
 
 MAX_TABLES, MAX_ROWS, MAX_COLUMNS = 6, 50, 20
 """The most metrics with a table each, and the rows and columns of a table; the rest is counted."""

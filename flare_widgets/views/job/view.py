@@ -242,7 +242,7 @@ class JobView(LiveView):
         """Submit the job's content again, and return a handle on the new job."""
         return self.job.clone()
 
-    def report(self, path: str) -> Any:
+    def report(self, path: str = ".") -> Any:
         """Write a report on the job as one HTML file; see :meth:`.Job.report`."""
         return self.job.report(path)
 

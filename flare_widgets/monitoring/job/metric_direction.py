@@ -1,11 +1,12 @@
-"""The better direction of a metric, as far as it is known: by the job's key metric, or by a usual name."""
+"""The better direction of a metric, by the job's key metric or a usual name, and the best of its points."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from ...bounds import MAX_SEARCHED_CHARS
-from ...monitoring.job.model import KeyMetric
+from .model import KeyMetric, Point
 
 # Whole words of names such as "val_loss" or "top1-accuracy"; "score" and "time" say nothing by themselves.
 _LOWER = frozenset(
@@ -68,6 +69,12 @@ def metric_direction(name: str, *keys: KeyMetric | None) -> str:
     if words & _LOWER:
         return "min"
     return "max" if words & _HIGHER else ""
+
+
+def best_point(points: Sequence[Point], direction: str) -> Point:
+    """Return the first of the best points, by a direction of `metric_direction`; the last one if it is unknown."""
+    better = {"max": max, "min": min}.get(direction)
+    return points[-1] if better is None else better(points, key=lambda point: point.value)
 
 
 def _split_words(name: str) -> set[str]:
