@@ -26,15 +26,20 @@ _HTML = (
 )
 
 
-def job_table(jobs: Sequence[Mapping[str, Any]], *notes: str, max_rows: int = MAX_ROWS) -> Table:
-    """Return a table of the first jobs, with lines of text below it. The jobs are untrusted."""
+def job_table(
+    jobs: Sequence[Mapping[str, Any]], *notes: str, max_rows: int = MAX_ROWS, total: int | None = None
+) -> Table:
+    """Return a table of the first jobs, with lines of text below it. The jobs are untrusted.
+
+    `total` is the number of all jobs if `jobs` has only the first ones.
+    """
     shown = jobs[:max_rows]
     has_arguments = any(job.get("arguments") for job in shown)
     headings = {key: heading for key, heading in _HEADINGS.items() if has_arguments or key != "arguments"}
     return Table(
         list(headings.values()),
         [_format_cells(job, headings) for job in shown],
-        [*count_omitted(len(jobs), max_rows), *notes],
+        [*count_omitted(len(jobs) if total is None else total, max_rows), *notes],
         [sanitize(str(job.get("job_id") or "")) for job in shown],
     )
 

@@ -106,6 +106,25 @@ def test_rows_sent_on_request_not_trait():
     }
 
 
+def test_large_table_starts_with_newest_rows_and_encodes_no_others():
+    encoded: list[str] = []
+
+    class Counted(JobsView):
+        def _row_json(self, job):
+            encoded.append(job.job_id)
+            return super()._row_json(job)
+
+    jobs = tuple(replace(ENDED, job_id=f"{i:08}", submitted_at=NOW - i) for i in range(20_000))
+    view = Counted(FakeMonitor(*jobs))
+    assert encoded == []
+    view._handle_custom_msg({"kind": "resync", "feed": "rows", "token": "t"}, [])
+    view._row_sync.close()  # before the second part
+    assert len(view.comm.rows) == 1
+    first = view.comm.rows[0]
+    assert [key for key, _ in first["set"]] == encoded == [job.job_id for job in jobs[:200]]
+    assert (first["total"], first["last"]) == (20_000, False)
+
+
 def test_look_without_news_sends_no_rows():
     monitor = FakeMonitor(RUNNING, ENDED)
     view = JobsView(monitor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -105,9 +106,11 @@ class JobsSnapshot:
     def counts(self) -> dict[str, int]:
         """Return the number of jobs in each state: ``running``, ``waiting``, ``lost`` and ``ended``."""
         found = {"running": 0, "waiting": 0, "lost": 0, "ended": 0}
-        for job in self.jobs:
-            is_running = job.status == JobStatus.RUNNING
-            found["lost" if job.is_lost else "ended" if job.ended else "running" if is_running else "waiting"] += 1
+        for (status, is_lost), count in Counter((job.status, job.is_lost) for job in self.jobs).items():
+            is_running = status == JobStatus.RUNNING
+            found["lost" if is_lost else "ended" if has_ended(status) else "running" if is_running else "waiting"] += (
+                count
+            )
         return found
 
 

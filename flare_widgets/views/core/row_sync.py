@@ -3,10 +3,11 @@
 A trait would send the whole table at each change, and store it in the notebook. A feed sends only changes, in
 messages with sequence numbers:
 
-``{kind: "rows", feed, seq, set: [[key, row], ...], removed: [key, ...]}``
-    A patch: it makes table `seq` from table ``seq - 1``.
-``{kind: "rows", feed, seq, set, to: [token, ...], part, parts}``
-    A part of the whole table `seq`, for the browsers that requested it with these tokens.
+``{kind: "rows", feed, seq, total, set: [[key, row], ...], removed: [key, ...]}``
+    A patch: it makes table `seq` from table ``seq - 1``. A browser with fewer rows than `total` will get the others by
+    the next patches.
+``{kind: "rows", feed, seq, total, set, to: [token, ...], part, last}``
+    A part of the whole table `seq`, for the browsers that requested it with these tokens; the first one is small.
 ``{kind: "resync", feed, token}``
     From a browser: it has no table yet, or missed a patch (Jupyter drops messages when a kernel floods it).
 
@@ -15,6 +16,7 @@ The other half is ``js/src/core/row-sync.ts``.
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -28,6 +30,9 @@ MAX_MESSAGES_PER_S = 20
 MAX_MESSAGE_BYTES = 500_000
 """The most bytes of rows in one message; a single row may exceed it. A larger table is split into several messages."""
 
+FIRST_ROWS = 200
+"""The most rows in the first message of a table: more than a screen shows, and soon there."""
+
 _MAX_TOKENS = 50  # browsers per whole table; a real notebook is open in two or three
 _MAX_TOKEN_CHARS = 64
 
@@ -35,7 +40,7 @@ Message = dict[str, Any]
 
 
 class RowSync:
-    """A table by key, in the order of insertion.
+    """A table by key, in the order of the last :meth:`replace`.
 
     Nothing is sent before a browser has asked for it. All methods may be called from any thread.
 
@@ -47,13 +52,21 @@ class RowSync:
         Distinguishes the feeds of one widget.
     max_messages_per_s
         The most messages a second; fewer if its widget sends other messages too.
+    to_json
+        Returns a row as a JSON value. It is called when the row is sent, since a large table takes long; equal rows
+        must give the same value, and a row must not change.
     """
 
     def __init__(
-        self, send: Callable[[Message], None], name: str = "rows", max_messages_per_s: float = MAX_MESSAGES_PER_S
+        self,
+        send: Callable[[Message], None],
+        name: str = "rows",
+        max_messages_per_s: float = MAX_MESSAGES_PER_S,
+        to_json: Callable[[Any], Any] = lambda row: row,
     ) -> None:
         self._send = send
         self._name = name
+        self._to_json = to_json
         self._lock = threading.Lock()
         self._rows: dict[str, Any] = {}
         self._changed_keys: dict[str, None] = {}  # an ordered set, in the order of the changes
@@ -65,9 +78,10 @@ class RowSync:
 
     @property
     def rows(self) -> dict[str, Any]:
-        """The current table."""
+        """The current table, as it is sent."""
         with self._lock:
-            return dict(self._rows)
+            rows = dict(self._rows)
+        return {key: self._to_json(row) for key, row in rows.items()}
 
     @property
     def seq(self) -> int:
@@ -75,28 +89,13 @@ class RowSync:
         with self._lock:
             return self._seq
 
-    def put(self, rows: Mapping[str, Any]) -> None:
-        """Add rows, or replace those with the same keys. A row is any JSON value."""
-        with self._lock:
-            for key, row in rows.items():
-                if key not in self._rows or self._rows[key] != row:
-                    self._rows[key] = row
-                    self._changed_keys[key] = None
-        self._request_send()
-
-    def remove(self, keys: Iterable[str]) -> None:
-        """Remove those of the rows that exist."""
-        with self._lock:
-            for key in keys:
-                if key in self._rows:
-                    del self._rows[key]
-                    self._changed_keys[key] = None
-        self._request_send()
-
     def replace(self, rows: Mapping[str, Any]) -> None:
-        """Replace the whole table by these rows; only the differences are sent."""
-        self.remove([key for key in self.rows if key not in rows])
-        self.put(rows)
+        """Replace the table by these rows: JSON values, or what `to_json` takes. Only the differences are sent."""
+        with self._lock:
+            before, self._rows = self._rows, dict(rows)
+            changed = [key for key, row in rows.items() if key not in before or before[key] != row]
+            self._changed_keys |= dict.fromkeys([*(key for key in before if key not in rows), *changed])
+        self._request_send()
 
     def handle_message(self, message: Any) -> bool:
         """Handle a browser's message; return whether it was for this feed."""
@@ -138,18 +137,26 @@ class RowSync:
         return True
 
     def _build_full_table(self) -> Iterator[Message]:
+        """Yield the parts, each made when it is sent; the rows are those of now."""
         tokens, self._tokens = self._tokens, []
-        chunks = list(_split_into_chunks(self._rows.items())) or [[]]
-        seq = self._seq
-        return (
-            {**self._header(seq), "set": chunk, "to": tokens, "part": part, "parts": len(chunks)}
-            for part, chunk in enumerate(chunks)
-        )
+        header, rows = self._header(self._seq), list(self._rows.items())
+
+        def build() -> Iterator[Message]:
+            chunk = self._first_chunk(rows[:FIRST_ROWS])
+            sent, part = len(chunk), 0
+            while sent < len(rows):
+                yield {**header, "set": chunk, "to": tokens, "part": part, "last": False}
+                chunk = self._first_chunk(itertools.islice(rows, sent, None))
+                sent, part = sent + len(chunk), part + 1
+            yield {**header, "set": chunk, "to": tokens, "part": part, "last": True}
+
+        return build()
 
     def _build_patch(self) -> Message:
+        is_new_table = len(self._changed_keys) >= len(self._rows)
         removed = [key for key in self._changed_keys if key not in self._rows]
         there = ((key, self._rows[key]) for key in self._changed_keys if key in self._rows)
-        chunk = next(_split_into_chunks(there), [])
+        chunk = self._first_chunk(itertools.islice(there, FIRST_ROWS if is_new_table else None))
         for key in removed:
             del self._changed_keys[key]
         for key, _ in chunk:
@@ -158,19 +165,16 @@ class RowSync:
         return {**self._header(self._seq), "set": chunk, "removed": removed}
 
     def _header(self, seq: int) -> Message:
-        return {"kind": "rows", "feed": self._name, "seq": seq}
+        return {"kind": "rows", "feed": self._name, "seq": seq, "total": len(self._rows)}
 
-
-def _split_into_chunks(rows: Iterable[tuple[str, Any]]) -> Iterator[list[list[Any]]]:
-    """Yield lists of rows that are each small enough for a message."""
-    chunk: list[list[Any]] = []
-    room = MAX_MESSAGE_BYTES
-    for key, row in rows:
-        size = len(json.dumps([key, row], ensure_ascii=False).encode("utf-8", "surrogatepass"))
-        if chunk and size > room:
-            yield chunk
-            chunk, room = [], MAX_MESSAGE_BYTES
-        chunk.append([key, row])
-        room -= size
-    if chunk:
-        yield chunk
+    def _first_chunk(self, rows: Iterable[tuple[str, Any]]) -> list[list[Any]]:
+        """Return as many of the rows as are small enough for a message, but at least one."""
+        chunk: list[list[Any]] = []
+        room = MAX_MESSAGE_BYTES
+        for key, row in rows:
+            pair = [key, self._to_json(row)]
+            room -= len(json.dumps(pair, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+            if chunk and room < 0:
+                break
+            chunk.append(pair)
+        return chunk

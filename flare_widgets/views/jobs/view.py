@@ -143,7 +143,7 @@ class JobsView(LiveView):
         self._denied_by_submitter: dict[tuple[str, str], list[str]] = {}
         self._first_list_arrived = threading.Event()
         self._actions = Actions(self._build_actions(), self._request_update)
-        self._row_sync = RowSync(self.send, max_messages_per_s=_MAX_ROW_MESSAGES_PER_S)
+        self._row_sync = RowSync(self.send, max_messages_per_s=_MAX_ROW_MESSAGES_PER_S, to_json=self._row_json)
         self._watch = monitor.watch_jobs()
         self._resumed_at, self._is_made = 0.0, False
         self._visibility = VisibilityTracker(self._on_visibility_change)
@@ -208,7 +208,7 @@ class JobsView(LiveView):
     def _on_snapshot(self, snapshot: JobsSnapshot) -> None:
         if snapshot.facts_at is not None or snapshot.trouble:
             self._first_list_arrived.set()
-        self._row_sync.replace({job.job_id: self._row_json(job) for job in snapshot.jobs})
+        self._row_sync.replace({job.job_id: job for job in snapshot.jobs})
         self._request_update()
 
     def _row_json(self, job: ListedJob) -> dict[str, Any]:
@@ -378,7 +378,8 @@ class JobsView(LiveView):
 def jobs_table(snapshot: JobsSnapshot, max_rows: int = MAX_ROWS) -> Table:
     """Return the jobs as a table for a saved notebook: the newest ones, and a summary line."""
     nothing = [NO_JOBS_TEXT] if snapshot.facts_at is not None and not snapshot.jobs else []
-    return job_table(_table_rows(snapshot), *nothing, _caption(snapshot), max_rows=max_rows)
+    total = len(snapshot.jobs)
+    return job_table(_table_rows(snapshot, max_rows), *nothing, _caption(snapshot), max_rows=max_rows, total=total)
 
 
 def _caption(snapshot: JobsSnapshot) -> str:
@@ -393,8 +394,8 @@ def _caption(snapshot: JobsSnapshot) -> str:
     return f"{trouble}; {said}" if trouble else said
 
 
-def _table_rows(snapshot: JobsSnapshot) -> list[dict[str, Any]]:
-    """Return the jobs with the keys of ``list_jobs``, for the tables."""
+def _table_rows(snapshot: JobsSnapshot, max_rows: int) -> list[dict[str, Any]]:
+    """Return the newest jobs with the keys of ``list_jobs``, for the tables."""
     return [
         {
             "job_id": job.job_id,
@@ -405,7 +406,7 @@ def _table_rows(snapshot: JobsSnapshot) -> list[dict[str, Any]]:
             "arguments": describe_arguments(dict(job.arguments)),
             "study": job.study,
         }
-        for job in snapshot.jobs
+        for job in snapshot.jobs[:max_rows]
     ]
 
 

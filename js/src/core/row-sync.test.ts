@@ -14,10 +14,10 @@ function open() {
   const told = vi.fn();
   feed.subscribe(told);
   const token = (): string => asked.at(-1)?.token ?? "";
-  const patch = (seq: number, set: unknown[], removed: unknown[] = []) =>
-    feed.handleMessage({ kind: "rows", feed: "rows", seq, set, removed });
-  const part = (seq: number, set: unknown[], index = 0, parts = 1, to: unknown[] = [token()]) =>
-    feed.handleMessage({ kind: "rows", feed: "rows", seq, set, to, part: index, parts });
+  const patch = (seq: number, set: unknown[], removed: unknown[] = [], total?: number) =>
+    feed.handleMessage({ kind: "rows", feed: "rows", seq, set, removed, total });
+  const part = (seq: number, set: unknown[], index = 0, parts = 1, to: unknown[] = [token()], total?: number) =>
+    feed.handleMessage({ kind: "rows", feed: "rows", seq, set, to, part: index, last: index === parts - 1, total });
   return { feed, asked, told, token, patch, part, table: () => Object.fromEntries(feed.rows) };
 }
 
@@ -101,6 +101,47 @@ describe("RowSync", () => {
     expect(table()).toEqual({ a: "1", b: "2" });
     part(5, [], 1, 2);
     expect(table()).toEqual({ c: "3" });
+  });
+
+  it("counts the rows that are still under way", () => {
+    const { feed, part, patch, token } = open();
+    feed.start();
+    expect(feed.missing).toBe(0);
+    part(3, [["a", 1]], 0, 2, [token()], 3);
+    expect(feed.missing).toBe(2);
+    part(
+      3,
+      [
+        ["b", 2],
+        ["c", 3],
+      ],
+      1,
+      2,
+      [token()],
+      3,
+    );
+    expect(feed.missing).toBe(0);
+    patch(4, [["d", 4]], ["a"], 5);
+    expect(feed.missing).toBe(2);
+    patch(
+      5,
+      [
+        ["e", 5],
+        ["f", 6],
+      ],
+      [],
+      5,
+    );
+    expect(feed.missing).toBe(0);
+  });
+
+  it("keeps the whole old table until a later one is whole", () => {
+    const { feed, part, patch, token } = open();
+    feed.start();
+    part(3, [["a", 1]], 0, 1, [token()], 1);
+    patch(5, []);
+    part(5, [["b", 2]], 0, 2, [token()], 9);
+    expect([feed.rows.size, feed.missing]).toEqual([1, 0]);
   });
 
   it("requests the table again when a part is missing", () => {

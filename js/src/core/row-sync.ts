@@ -24,6 +24,7 @@ interface Patch {
   readonly seq: number;
   readonly set: readonly (readonly [string, unknown])[];
   readonly removed: readonly string[];
+  readonly total: unknown;
 }
 
 export class RowSync<Row> {
@@ -31,6 +32,7 @@ export class RowSync<Row> {
   readonly #name: string;
   readonly #listeners = new Set<() => void>();
   #rows = new Map<string, Row>();
+  #total = 0;
   #seq = NO_SEQUENCE;
   #requestToken = "";
   #attempts = 0;
@@ -55,6 +57,11 @@ export class RowSync<Row> {
     return this.#isKnown;
   }
 
+  /** Number of rows that are still under way. */
+  get missing(): number {
+    return Math.max(0, this.#total - this.#rows.size);
+  }
+
   /** Call a listener on changes; the returned function stops it. */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
@@ -71,8 +78,8 @@ export class RowSync<Row> {
     const raw = (typeof message === "object" && message !== null ? message : {}) as Record<string, unknown>;
     const seq = raw["seq"];
     if (raw["kind"] !== "rows" || raw["feed"] !== this.#name || typeof seq !== "number") return false;
-    if (raw["parts"] === undefined)
-      this.#handlePatch({ seq, set: keyedRows(raw["set"]), removed: strings(raw["removed"]) });
+    if (raw["part"] === undefined)
+      this.#handlePatch({ seq, set: keyedRows(raw["set"]), removed: strings(raw["removed"]), total: raw["total"] });
     else if (this.#requestToken && strings(raw["to"]).includes(this.#requestToken)) this.#handlePart(seq, raw);
     return true;
   }
@@ -119,7 +126,7 @@ export class RowSync<Row> {
     }
     for (const [key, value] of keyedRows(raw["set"])) whole.rows.set(key, this.#options.parseRow(key, value));
     whole.next++;
-    if (whole.next === raw["parts"]) {
+    if (raw["last"] === true) {
       this.#finish(whole.rows, seq);
       return;
     }
@@ -127,6 +134,7 @@ export class RowSync<Row> {
     if (this.#seq === NO_SEQUENCE) {
       // Show the first rows of a long table without waiting for the rest.
       this.#rows = whole.rows;
+      this.#noteTotal(raw["total"]);
       this.#isKnown = true;
       this.#notify();
     }
@@ -136,6 +144,7 @@ export class RowSync<Row> {
     clearTimeout(this.#retryTimer);
     const early = this.#pendingPatches;
     this.#rows = rows;
+    this.#total = rows.size;
     this.#seq = seq;
     this.#isKnown = true;
     this.#requestToken = "";
@@ -156,7 +165,12 @@ export class RowSync<Row> {
   #apply(patch: Patch): void {
     for (const key of patch.removed) this.#rows.delete(key);
     for (const [key, value] of patch.set) this.#rows.set(key, this.#options.parseRow(key, value));
+    this.#noteTotal(patch.total);
     this.#seq = patch.seq;
+  }
+
+  #noteTotal(total: unknown): void {
+    this.#total = typeof total === "number" ? total : this.#rows.size;
   }
 
   #requestTable(): void {

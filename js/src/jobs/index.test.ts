@@ -50,7 +50,7 @@ function open(count: number, traits: Record<string, unknown> = {}, place?: FakeP
       set: rowsOf(count),
       to: [token],
       part: 0,
-      parts: 1,
+      last: true,
     });
   }
   const find = (selector: string): HTMLElement => {
@@ -66,7 +66,9 @@ function open(count: number, traits: Record<string, unknown> = {}, place?: FakeP
   const names = (): (string | null)[] =>
     [...el.querySelectorAll(".flw-job-name")].map(({ textContent }) => textContent);
   const text = (selector: string): string => (find(selector).hidden ? "" : (find(selector).textContent ?? ""));
-  return { model, el, find, patch, press, names, text, close, stop };
+  const part = (index: number, set: unknown[], last: boolean, total: number): void =>
+    model.fire("msg:custom", { kind: "rows", feed: "rows", seq: 0, set, to: [token], part: index, last, total });
+  return { model, el, find, part, patch, press, names, text, close, stop };
 }
 
 /** Tell the views that they are in sight, or not. */
@@ -116,6 +118,55 @@ describe("the table of jobs", () => {
     expect(find(".flw-list").getAttribute("aria-rowcount")).toBe("10001");
     expect(names()).toContain("job-0");
     expect(names()).not.toContain("job-100");
+  });
+
+  it("draws after the first part, and says that it is loading until the last", () => {
+    const { part, find, names, text } = open(-1);
+    const rows = rowsOf(10_000);
+    part(0, rows.slice(0, 200), false, 10_000);
+    expect(names().slice(0, 2)).toEqual(["job-0", "job-1"]);
+    expect(text(".flw-counts")).toBe("loading: 200 of 10,000 jobs");
+    expect(find(".flw-list").getAttribute("aria-busy")).toBe("true");
+    part(1, rows.slice(200, 5_000), false, 10_000); // too soon after the first one to be drawn
+    expect(text(".flw-counts")).toBe("loading: 200 of 10,000 jobs");
+    vi.advanceTimersByTime(1_100);
+    part(2, rows.slice(5_000, 6_000), false, 10_000);
+    expect(text(".flw-counts")).toBe("loading: 6,000 of 10,000 jobs");
+    part(3, rows.slice(6_000), true, 10_000);
+    expect(text(".flw-counts")).toBe("10000 jobs, 1 running");
+    expect(find(".flw-list").getAttribute("aria-busy")).toBe("false");
+  });
+
+  it("says that filtered and sorted jobs are still loading", () => {
+    const { part, find, text, el } = open(-1);
+    const rows = rowsOf(1_000);
+    part(0, rows.slice(0, 200), false, 1_000);
+    const search = find(".flw-filter") as HTMLInputElement;
+    const filter = (query: string): void => {
+      search.value = query;
+      search.dispatchEvent(new Event("input"));
+    };
+    filter("job-19");
+    expect(text(".flw-counts")).toBe("loading: 200 of 1,000 jobs, 11 match so far");
+    filter("job-999");
+    expect(text(".flw-nothing")).toBe("No jobs match the filter so far.");
+    find(".flw-col-name .flw-heading").click();
+    expect(el.textContent).toContain("sorted by name, ascending; more jobs are still loading");
+    part(1, rows.slice(200), true, 1_000);
+    expect(text(".flw-counts")).toBe("1 of 1000 jobs, 1 running");
+    expect(text(".flw-nothing")).toBe("");
+  });
+
+  it("says that it is loading when a long table comes as patches", () => {
+    const { model, text, names } = open(0);
+    const rows = rowsOf(500);
+    const patch = (seq: number, set: unknown[]): void =>
+      model.fire("msg:custom", { kind: "rows", feed: "rows", seq, set, removed: [], total: 500 });
+    patch(1, rows.slice(0, 200));
+    expect(names()).toContain("job-0");
+    expect(text(".flw-counts")).toBe("loading: 200 of 500 jobs");
+    patch(2, rows.slice(200));
+    expect(text(".flw-counts")).toBe("500 jobs, 1 running");
   });
 
   it("applies patches", () => {

@@ -39,6 +39,9 @@ const READERS: TraitReaders<JobsTraits> = {
   actions: readActions,
 };
 
+/** Time between two drawings of a table that is still loading: sorting and filtering a large one takes long. */
+const LOADING_DRAW_INTERVAL_S = 1;
+
 /** Create the widget of one model; all its views share the rows and one estimate of the kernel's clock. */
 export default function jobsWidget() {
   const clock = new KernelClock();
@@ -71,7 +74,15 @@ export default function jobsWidget() {
       send: (message, jobs) => traits.send({ ...message, arguments: { jobs } }),
     });
     const nested = createNestedWidget(place, () => traits.send({ kind: "close" }));
-    let rows: readonly ListedJob[] | undefined = rowSync?.isKnown ? [...rowSync.rows.values()] : undefined;
+    let rows: readonly ListedJob[] | undefined;
+    let missing = 0;
+    let rowsDrawnAt = Number.NEGATIVE_INFINITY;
+    const takeRows = (): void => {
+      rows = [...(rowSync?.rows.values() ?? [])];
+      missing = rowSync?.missing ?? 0;
+      rowsDrawnAt = browserNow();
+    };
+    if (rowSync?.isKnown) takeRows();
     const kernel = watchKernel(context, {
       onChange: () => draw(),
       isNeeded: () => !traits.get("has_ended"),
@@ -81,6 +92,7 @@ export default function jobsWidget() {
       const hasEnded = traits.get("has_ended");
       view.draw({
         jobs: rows,
+        missing,
         study: traits.get("study"),
         updatedAt: updatedAt !== null && updatedAt > 0 ? updatedAt : null,
         connectionProblem: (hasEnded ? "" : kernel.problem) || traits.get("connection_problem"),
@@ -96,7 +108,9 @@ export default function jobsWidget() {
       traits.onChange(["updated_at", "sent_at", "connection_problem", "is_paused", "actions", "has_ended"], draw),
       traits.onChange(["nested"], () => nested.draw(traits.get("nested"))),
       rowSync?.subscribe(() => {
-        rows = [...(rowSync?.rows.values() ?? [])];
+        const isLoading = missing > 0 && (rowSync?.missing ?? 0) > 0;
+        if (isLoading && browserNow() - rowsDrawnAt < LOADING_DRAW_INTERVAL_S) return;
+        takeRows();
         draw();
       }),
       reportVisibility(model, el),

@@ -19,6 +19,8 @@ import { Selection } from "./selection";
 export interface JobsViewState {
   /** Undefined until the kernel has sent the table. */
   readonly jobs: readonly ListedJob[] | undefined;
+  /** Number of jobs that the kernel has still to send. */
+  readonly missing: number;
   readonly study: string;
   readonly updatedAt: number | null;
   readonly connectionProblem: string;
@@ -125,7 +127,8 @@ export function createJobsView({ kernelNow, browserNow, send, place }: JobsViewO
         order = nextSortOrder(order, column);
         place.remember?.("order", order);
         drawTable();
-        announcer.announce(`sorted by ${label}, ${order.descending ? "descending" : "ascending"}`);
+        const ofWhich = isLoading() ? "; more jobs are still loading" : "";
+        announcer.announce(`sorted by ${label}, ${order.descending ? "descending" : "ascending"}${ofWhich}`);
       });
       headings.set(column, heading);
       return heading;
@@ -288,6 +291,8 @@ export function createJobsView({ kernelNow, browserNow, send, place }: JobsViewO
 
   const noJobs = place.open ? NO_JOBS : `${NO_JOBS} ${HOW_TO_SUBMIT}`;
 
+  const isLoading = (): boolean => (state?.missing ?? 0) > 0;
+
   function drawTable(): void {
     const jobs = state?.jobs ?? [];
     const now = kernelNow();
@@ -314,9 +319,11 @@ export function createJobsView({ kernelNow, browserNow, send, place }: JobsViewO
     );
     setVisible(tools, jobs.length > 0);
     list.setRows(shown);
+    list.element.setAttribute("aria-busy", String(isLoading()));
     const isEmpty = jobs.length === 0;
     const unknownText = state?.connectionProblem ? "Job list unavailable." : "Loading jobs…";
-    setText(emptyText, state?.jobs === undefined ? unknownText : isEmpty ? noJobs : "No jobs match the filter.");
+    const noMatch = isLoading() ? "No jobs match the filter so far." : "No jobs match the filter.";
+    setText(emptyText, state?.jobs === undefined ? unknownText : isEmpty ? noJobs : noMatch);
     setVisible(emptyText, shown.length === 0);
     setVisible(submit, place.open !== undefined && isEmpty && state?.jobs !== undefined);
     drawCounts(jobs);
@@ -324,6 +331,13 @@ export function createJobsView({ kernelNow, browserNow, send, place }: JobsViewO
   }
 
   function drawCounts(jobs: readonly ListedJob[]): void {
+    if (isLoading()) {
+      // No other count is final yet.
+      const total = jobs.length + (state?.missing ?? 0);
+      const matches = shown.length === jobs.length ? "" : `, ${formatCount(shown.length)} match so far`;
+      setText(counts, `loading: ${formatCount(jobs.length)} of ${formatCount(total)} jobs${matches}`);
+      return;
+    }
     const countOf = (tone: string): number => jobs.reduce((sum, job) => sum + Number(job.category === tone), 0);
     const parts = [
       shown.length === jobs.length ? `${jobs.length} jobs` : `${shown.length} of ${jobs.length} jobs`,
@@ -402,4 +416,8 @@ export function createJobsView({ kernelNow, browserNow, send, place }: JobsViewO
       element.remove();
     },
   };
+}
+
+function formatCount(count: number): string {
+  return count.toLocaleString("en");
 }
