@@ -602,6 +602,29 @@ def test_results_are_in_root_folder_and_say_no_other_path(root, server):
     run(scenario)
 
 
+def test_results_of_running_job_are_refused_in_table_of_jobs(root, caplog):
+    """The page greys the button; a message that is made by hand is no unexpected failure."""
+
+    async def scenario():
+        async with serving(root) as service:
+            page = Page()
+            name = await connect(service, page)
+            model = await service.hub.open("jobs", {"session": name})
+            service.hub.follow(page, model.id)
+
+            def results():
+                return next(each for each in model.view.get_state()["actions"] if each["name"] == "results")
+
+            service.hub.send(model.id, {"kind": "start", "action": "results", "arguments": {"jobs": [JOB]}})
+            await until(lambda: results()["state"] == "failed")
+            assert results()["message"] == (
+                "results failed: This job has not ended: its results are there when it has."
+            )
+
+    run(scenario)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 def test_large_file_of_result_waits_to_be_asked_for(root, server):
     end_job(server)
     listing = json.dumps({"workspace/log.txt": 1, "workspace/model.pt": 90_000})
