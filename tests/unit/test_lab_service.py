@@ -21,7 +21,7 @@ from servers import FlareServer, ok
 from traitlets.config import Config
 
 from flare_widgets import hooks
-from flare_widgets.federation import LocalFederation
+from flare_widgets.federation import LocalFederation, RunningFederation
 from flare_widgets.lab import service as service_module
 from flare_widgets.lab import sidebar
 from flare_widgets.lab.hub import Refused
@@ -404,6 +404,42 @@ def secrets_of(root):
 
 def registrations(server):
     return sum(headers.get("cn__topic") == "register" for headers in server.heard)
+
+
+def test_stop_of_local_federation_logs_out_of_it_alone(root, server, monkeypatch):
+    """What is left of it would try to reconnect for ever."""
+    kits.write_kit(root / "federation" / "kits" / "admin", host="127.0.0.1", port=server.port)
+    running = [RunningFederation("local", ("site-1", "site-2"), server.port, root / "federation", 0.0)]
+    monkeypatch.setattr(RunningFederation, "is_in_default_folder", True)
+    monkeypatch.setattr(LocalFederation, "list_running", classmethod(lambda _: running))
+    at_the_end = []
+
+    class Attached:
+        def stop(self):
+            running.clear()
+            at_the_end.extend(services[0]._workspace.manager.sessions)
+
+    services = []
+
+    monkeypatch.setattr(LocalFederation, "attach", classmethod(lambda *_: Attached()))
+
+    async def scenario():
+        async with serving(root) as service:
+            services.append(service)
+            page = Page()
+            service.connect(page)
+            await until(lambda: page.sidebar.get("local", {}).get("state") == "running")
+            names = [
+                (await service.ask(page, "connect", {"folder": folder}))["session"]
+                for folder in ("kits/ada", "federation/kits/admin")
+            ]
+            assert len(set(names)) == 2
+            await service.ask(page, "local_stop", {})
+            await until(lambda: [each["name"] for each in page.sidebar["sessions"]] == names[:1])
+            await until(lambda: page.sidebar["local"]["state"] == "stopped")
+            assert at_the_end == names[:1]  # logged out while there was a server to tell
+
+    run(scenario)
 
 
 def test_frames_and_log_hold_no_secret(root, server, caplog):

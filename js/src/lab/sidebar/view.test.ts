@@ -237,6 +237,19 @@ describe("a sidebar without its server", () => {
     const { text } = open({ ...FACTS, trouble: { words: "No connection to server:8002.", facts_at: NOW - 65 } });
     expect(text()).toContain("No connection to server:8002. Below: as of 1 min 5 s ago.");
   });
+
+  it("ends a sentence of FLARE's before its own", () => {
+    const { text } = open({ ...FACTS, trouble: { words: "no connection, trying again (2)", facts_at: NOW - 7 } });
+    expect(text()).toContain("no connection, trying again (2). Below: as of 7 s ago.");
+  });
+
+  it("shows no site as connected while the server does not answer", () => {
+    const sites = { connected: 2, total: 2, trouble: [] };
+    const { button, draw } = open({ ...FACTS, sites, trouble: { words: "No connection.", facts_at: NOW - 7 } });
+    expect(textOf(button("2 of 2"))).toBe("○ 2 of 2 were connected");
+    draw({ ...FACTS, sites });
+    expect(textOf(button("2 of 2"))).toBe("● 2 of 2 connected");
+  });
 });
 
 describe("a reader who may only read", () => {

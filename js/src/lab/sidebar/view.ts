@@ -122,13 +122,15 @@ export function createSidebar({ run, now }: SidebarOptions): SidebarView {
       h("li", { class: "flw-lab-links" }, all, submit),
     ]);
   });
-  const drawSites = whenChanged(({ connected, total, trouble, isKnown }: SidebarFacts["sites"]) => {
+  const drawSites = whenChanged(({ facts, isStale }: DrawnSites) => {
+    const { connected, total, trouble, isKnown } = facts;
     const isWell = connected === total;
-    const words = isKnown ? (total === 0 ? "No sites yet" : `${connected} of ${total} connected`) : "Loading…";
+    const known = `${connected} of ${total} ${isStale ? "were connected" : "connected"}`;
+    const words = isKnown ? (total === 0 ? "No sites yet" : known) : "Loading…";
     const summary = h(
       "button",
       { class: "flw-lab-row", type: "button", "data-key": "sites", title: "Open the system" },
-      total === 0 ? glyph("○", "quiet") : glyph(isWell ? "●" : "!", isWell ? "good" : "warn"),
+      total === 0 || isStale ? glyph("○", "quiet") : glyph(isWell ? "●" : "!", isWell ? "good" : "warn"),
       h("span", { class: "flw-lab-name" }, words),
     );
     summary.addEventListener("click", () => run(COMMANDS.openSystem));
@@ -221,7 +223,7 @@ export function createSidebar({ run, now }: SidebarOptions): SidebarView {
     drawSessions({ rows: facts.sessions, why: whyNoExecute(state) });
     drawKits({ rows: facts.kits, why: whyNoExecute(state) });
     drawJobs({ facts: facts.jobs, why: noWrite });
-    drawSites(facts.sites);
+    drawSites({ facts: facts.sites, isStale: facts.trouble !== null });
     drawEnded(facts.ended);
     drawLocal({ facts: facts.local, why: whyNoExecute(state) });
     drawStart({ local: facts.local, lessons: facts.lessons, whyNot: whyNoExecute(state) });
@@ -263,6 +265,12 @@ interface DrawnJobs {
   readonly why: string;
 }
 
+interface DrawnSites {
+  readonly facts: SidebarFacts["sites"];
+  /** The server does not answer: the sites are as it told last. */
+  readonly isStale: boolean;
+}
+
 interface DrawnStart {
   readonly local: SidebarFacts["local"];
   readonly lessons: SidebarFacts["lessons"];
@@ -276,7 +284,8 @@ function noticeWords(link: LinkState, lostAt: number | null, facts: SidebarFacts
   if (link !== "connected") return LINK_WORDS[link];
   const { trouble } = facts;
   if (!trouble) return "";
-  return trouble.factsAt === null ? trouble.words : `${trouble.words} Below: as of ${ago(trouble.factsAt)} ago.`;
+  if (trouble.factsAt === null) return trouble.words;
+  return `${trouble.words.replace(/\.?$/, ".")} Below: as of ${ago(trouble.factsAt)} ago.`;
 }
 
 /** Show a sentence; what stands in backquotes is shown as code. */
