@@ -54,6 +54,8 @@ const FACTS = {
 };
 const EMPTY = { ...FACTS, sessions: [], kits: [], jobs: { total: 0, rows: [] }, ended: { finished: 0, failed: 0 } };
 
+const EMPTY_WITHOUT_KITS = { ...EMPTY, kits: [] };
+
 beforeEach(() => {
   vi.useFakeTimers();
   vi.setSystemTime(NOW * 1000);
@@ -156,6 +158,23 @@ describe("the sidebar of a session", () => {
     button("lea@server").click();
     expect(run).toHaveBeenCalledWith(COMMANDS.use, { session: "lea@server" });
     expect(button("ada@server").getAttribute("aria-current")).toBe("true");
+  });
+
+  it("keeps the focus in the sidebar when what had it goes", () => {
+    const { element, button, draw } = open(EMPTY_WITHOUT_KITS);
+    button("Start a federation").focus();
+    draw({ ...EMPTY_WITHOUT_KITS, local: { state: "starting", words: "" } });
+    expect(document.activeElement).toBe(element);
+    draw(FACTS);
+    button("hello").focus();
+    draw({ ...FACTS, jobs: { total: 0, rows: [] } });
+    expect(document.activeElement).toBe(element);
+  });
+
+  it("takes no focus from elsewhere", () => {
+    const { draw } = open();
+    draw({ ...FACTS, jobs: { total: 0, rows: [] } });
+    expect(document.activeElement).toBe(document.body);
   });
 
   it("keeps the focus when a job makes progress", () => {

@@ -90,7 +90,13 @@ export function createSidebar({ run, now }: SidebarOptions): SidebarView {
   const start = h("div", { class: "flw-lab-start" });
   const sections = [sessions, kits, jobs, sites, ended, local];
   const body = h("div", { class: "flw-lab-body" }, start, ...sections.map((section) => section.element));
-  const element = h("div", { class: "flw-lab", role: "region", "aria-label": "NVIDIA FLARE" }, head, notice, body);
+  const element = h(
+    "div",
+    { class: "flw-lab", role: "region", "aria-label": "NVIDIA FLARE", tabindex: "-1" },
+    head,
+    notice,
+    body,
+  );
   let latest: SidebarState | undefined;
 
   /** Reason why what changes something is disabled; empty if it is not. */
@@ -209,7 +215,19 @@ export function createSidebar({ run, now }: SidebarOptions): SidebarView {
     );
   });
 
+  /** Return whether something that is seen in the sidebar, or all of it, has the focus. */
+  function hasFocus(): boolean {
+    const active = document.activeElement;
+    return element.contains(active) && active?.closest("[hidden]") === null;
+  }
+
   function draw(state: SidebarState): void {
+    const hadFocus = hasFocus();
+    redraw(state);
+    if (hadFocus && !hasFocus()) element.focus({ preventScroll: true }); // what had it may be gone: the keyboard would start at the top of the page
+  }
+
+  function redraw(state: SidebarState): void {
     latest = state;
     const { facts, link } = state;
     const isConnected = link === "connected";
