@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ..errors import FlareError
 from . import protocol
 from .channel import Channel, visible_state
 from .threads import run_in_thread
@@ -71,8 +72,8 @@ class Made:
     owner: object = None
 
 
-class Refused(Exception):
-    """A request that cannot be fulfilled; the message is a sentence for people."""
+class Refused(FlareError):
+    """A request that cannot be fulfilled; the message is a sentence for people, also where a view reports it."""
 
 
 @dataclass(eq=False)

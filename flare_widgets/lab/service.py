@@ -188,7 +188,7 @@ class Service:
             "connect_cell": workspace.connect_cell,
             "forget": workspace.forget,
             "local_start": self._start_local,
-            "local_stop": lambda _: workspace.local.stop(),
+            "local_stop": workspace.stop_local,
             "refresh": self._refresh,
             "study": workspace.change_study,
             "use": workspace.use,

@@ -182,6 +182,14 @@ class Workspace:
         self._remembered.forget(self._kit_path(args))
         self.find_kits(is_forced=True)
 
+    def stop_local(self, _: Mapping[str, Any]) -> None:
+        """Log out of the local federation, or its sessions would try to reconnect for ever, and end it."""
+        folders = self.local.kit_folders()
+        for name, managed in dict(self.manager.sessions).items():
+            if managed.session.kit.root.parent in folders:
+                self.close({"session": name})
+        self.local.stop()
+
     def check_kit(self, args: Mapping[str, Any]) -> dict[str, Any]:
         """Check a kit's files, and the connection to its server."""
         folder = self._kit_path(args)

@@ -21,7 +21,7 @@ from servers import FlareServer, ok
 from traitlets.config import Config
 
 from flare_widgets import hooks
-from flare_widgets.federation import LocalFederation
+from flare_widgets.federation import LocalFederation, RunningFederation
 from flare_widgets.lab import service as service_module
 from flare_widgets.lab import sidebar
 from flare_widgets.lab.hub import Refused
@@ -406,6 +406,42 @@ def registrations(server):
     return sum(headers.get("cn__topic") == "register" for headers in server.heard)
 
 
+def test_stop_of_local_federation_logs_out_of_it_alone(root, server, monkeypatch):
+    """What is left of it would try to reconnect for ever."""
+    kits.write_kit(root / "federation" / "kits" / "admin", host="127.0.0.1", port=server.port)
+    running = [RunningFederation("local", ("site-1", "site-2"), server.port, root / "federation", 0.0)]
+    monkeypatch.setattr(RunningFederation, "is_in_default_folder", True)
+    monkeypatch.setattr(LocalFederation, "list_running", classmethod(lambda _: running))
+    at_the_end = []
+
+    class Attached:
+        def stop(self):
+            running.clear()
+            at_the_end.extend(services[0]._workspace.manager.sessions)
+
+    services = []
+
+    monkeypatch.setattr(LocalFederation, "attach", classmethod(lambda *_: Attached()))
+
+    async def scenario():
+        async with serving(root) as service:
+            services.append(service)
+            page = Page()
+            service.connect(page)
+            await until(lambda: page.sidebar.get("local", {}).get("state") == "running")
+            names = [
+                (await service.ask(page, "connect", {"folder": folder}))["session"]
+                for folder in ("kits/ada", "federation/kits/admin")
+            ]
+            assert len(set(names)) == 2
+            await service.ask(page, "local_stop", {})
+            await until(lambda: [each["name"] for each in page.sidebar["sessions"]] == names[:1])
+            await until(lambda: page.sidebar["local"]["state"] == "stopped")
+            assert at_the_end == names[:1]  # logged out while there was a server to tell
+
+    run(scenario)
+
+
 def test_frames_and_log_hold_no_secret(root, server, caplog):
     """Of a whole session: everything that a page can ask for and open, and what goes wrong."""
     caplog.set_level("DEBUG", logger="flare_widgets")
@@ -600,6 +636,29 @@ def test_results_are_in_root_folder_and_say_no_other_path(root, server):
             assert str(root) not in json.dumps(page.frames)
 
     run(scenario)
+
+
+def test_results_of_running_job_are_refused_in_table_of_jobs(root, caplog):
+    """The page greys the button; a message that is made by hand is no unexpected failure."""
+
+    async def scenario():
+        async with serving(root) as service:
+            page = Page()
+            name = await connect(service, page)
+            model = await service.hub.open("jobs", {"session": name})
+            service.hub.follow(page, model.id)
+
+            def results():
+                return next(each for each in model.view.get_state()["actions"] if each["name"] == "results")
+
+            service.hub.send(model.id, {"kind": "start", "action": "results", "arguments": {"jobs": [JOB]}})
+            await until(lambda: results()["state"] == "failed")
+            assert results()["message"] == (
+                "results failed: This job has not ended: its results are there when it has."
+            )
+
+    run(scenario)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_large_file_of_result_waits_to_be_asked_for(root, server):

@@ -176,7 +176,7 @@ export function addSessionCommands(app: JupyterFrontEnd, link: Link, files: IFil
     execute: async () => {
       const { button } = await showDialog({
         title: "Stop the local federation?",
-        body: "Its running jobs end. Its jobs and results stay on the disk.",
+        body: "Its running jobs end, and JupyterLab logs out of it. Its jobs and results stay on the disk.",
         buttons: [Dialog.cancelButton({ label: "Cancel" }), Dialog.warnButton({ label: "Stop federation" })],
       });
       if (button.accept) await ask("local_stop");

@@ -54,6 +54,8 @@ const FACTS = {
 };
 const EMPTY = { ...FACTS, sessions: [], kits: [], jobs: { total: 0, rows: [] }, ended: { finished: 0, failed: 0 } };
 
+const EMPTY_WITHOUT_KITS = { ...EMPTY, kits: [] };
+
 beforeEach(() => {
   vi.useFakeTimers();
   vi.setSystemTime(NOW * 1000);
@@ -158,6 +160,23 @@ describe("the sidebar of a session", () => {
     expect(button("ada@server").getAttribute("aria-current")).toBe("true");
   });
 
+  it("keeps the focus in the sidebar when what had it goes", () => {
+    const { element, button, draw } = open(EMPTY_WITHOUT_KITS);
+    button("Start a federation").focus();
+    draw({ ...EMPTY_WITHOUT_KITS, local: { state: "starting", words: "" } });
+    expect(document.activeElement).toBe(element);
+    draw(FACTS);
+    button("hello").focus();
+    draw({ ...FACTS, jobs: { total: 0, rows: [] } });
+    expect(document.activeElement).toBe(element);
+  });
+
+  it("takes no focus from elsewhere", () => {
+    const { draw } = open();
+    draw({ ...FACTS, jobs: { total: 0, rows: [] } });
+    expect(document.activeElement).toBe(document.body);
+  });
+
   it("keeps the focus when a job makes progress", () => {
     const { draw, button } = open();
     button("hello").focus();
@@ -236,6 +255,19 @@ describe("a sidebar without its server", () => {
   it("reports the age of FLARE's own facts", () => {
     const { text } = open({ ...FACTS, trouble: { words: "No connection to server:8002.", facts_at: NOW - 65 } });
     expect(text()).toContain("No connection to server:8002. Below: as of 1 min 5 s ago.");
+  });
+
+  it("ends a sentence of FLARE's before its own", () => {
+    const { text } = open({ ...FACTS, trouble: { words: "no connection, trying again (2)", facts_at: NOW - 7 } });
+    expect(text()).toContain("no connection, trying again (2). Below: as of 7 s ago.");
+  });
+
+  it("shows no site as connected while the server does not answer", () => {
+    const sites = { connected: 2, total: 2, trouble: [] };
+    const { button, draw } = open({ ...FACTS, sites, trouble: { words: "No connection.", facts_at: NOW - 7 } });
+    expect(textOf(button("2 of 2"))).toBe("○ 2 of 2 were connected");
+    draw({ ...FACTS, sites });
+    expect(textOf(button("2 of 2"))).toBe("● 2 of 2 connected");
   });
 });
 

@@ -90,7 +90,13 @@ export function createSidebar({ run, now }: SidebarOptions): SidebarView {
   const start = h("div", { class: "flw-lab-start" });
   const sections = [sessions, kits, jobs, sites, ended, local];
   const body = h("div", { class: "flw-lab-body" }, start, ...sections.map((section) => section.element));
-  const element = h("div", { class: "flw-lab", role: "region", "aria-label": "NVIDIA FLARE" }, head, notice, body);
+  const element = h(
+    "div",
+    { class: "flw-lab", role: "region", "aria-label": "NVIDIA FLARE", tabindex: "-1" },
+    head,
+    notice,
+    body,
+  );
   let latest: SidebarState | undefined;
 
   /** Reason why what changes something is disabled; empty if it is not. */
@@ -122,13 +128,15 @@ export function createSidebar({ run, now }: SidebarOptions): SidebarView {
       h("li", { class: "flw-lab-links" }, all, submit),
     ]);
   });
-  const drawSites = whenChanged(({ connected, total, trouble, isKnown }: SidebarFacts["sites"]) => {
+  const drawSites = whenChanged(({ facts, isStale }: DrawnSites) => {
+    const { connected, total, trouble, isKnown } = facts;
     const isWell = connected === total;
-    const words = isKnown ? (total === 0 ? "No sites yet" : `${connected} of ${total} connected`) : "Loading…";
+    const known = `${connected} of ${total} ${isStale ? "were connected" : "connected"}`;
+    const words = isKnown ? (total === 0 ? "No sites yet" : known) : "Loading…";
     const summary = h(
       "button",
       { class: "flw-lab-row", type: "button", "data-key": "sites", title: "Open the system" },
-      total === 0 ? glyph("○", "quiet") : glyph(isWell ? "●" : "!", isWell ? "good" : "warn"),
+      total === 0 || isStale ? glyph("○", "quiet") : glyph(isWell ? "●" : "!", isWell ? "good" : "warn"),
       h("span", { class: "flw-lab-name" }, words),
     );
     summary.addEventListener("click", () => run(COMMANDS.openSystem));
@@ -207,7 +215,19 @@ export function createSidebar({ run, now }: SidebarOptions): SidebarView {
     );
   });
 
+  /** Return whether something that is seen in the sidebar, or all of it, has the focus. */
+  function hasFocus(): boolean {
+    const active = document.activeElement;
+    return element.contains(active) && active?.closest("[hidden]") === null;
+  }
+
   function draw(state: SidebarState): void {
+    const hadFocus = hasFocus();
+    redraw(state);
+    if (hadFocus && !hasFocus()) element.focus({ preventScroll: true }); // what had it may be gone: the keyboard would start at the top of the page
+  }
+
+  function redraw(state: SidebarState): void {
     latest = state;
     const { facts, link } = state;
     const isConnected = link === "connected";
@@ -221,7 +241,7 @@ export function createSidebar({ run, now }: SidebarOptions): SidebarView {
     drawSessions({ rows: facts.sessions, why: whyNoExecute(state) });
     drawKits({ rows: facts.kits, why: whyNoExecute(state) });
     drawJobs({ facts: facts.jobs, why: noWrite });
-    drawSites(facts.sites);
+    drawSites({ facts: facts.sites, isStale: facts.trouble !== null });
     drawEnded(facts.ended);
     drawLocal({ facts: facts.local, why: whyNoExecute(state) });
     drawStart({ local: facts.local, lessons: facts.lessons, whyNot: whyNoExecute(state) });
@@ -263,6 +283,12 @@ interface DrawnJobs {
   readonly why: string;
 }
 
+interface DrawnSites {
+  readonly facts: SidebarFacts["sites"];
+  /** The server does not answer: the sites are as it told last. */
+  readonly isStale: boolean;
+}
+
 interface DrawnStart {
   readonly local: SidebarFacts["local"];
   readonly lessons: SidebarFacts["lessons"];
@@ -276,7 +302,8 @@ function noticeWords(link: LinkState, lostAt: number | null, facts: SidebarFacts
   if (link !== "connected") return LINK_WORDS[link];
   const { trouble } = facts;
   if (!trouble) return "";
-  return trouble.factsAt === null ? trouble.words : `${trouble.words} Below: as of ${ago(trouble.factsAt)} ago.`;
+  if (trouble.factsAt === null) return trouble.words;
+  return `${trouble.words.replace(/\.?$/, ".")} Below: as of ${ago(trouble.factsAt)} ago.`;
 }
 
 /** Show a sentence; what stands in backquotes is shown as code. */
