@@ -11,6 +11,11 @@ from .text import display_width
 MAX_ROWS = 200
 """Number of rows that a table shows; the rest is counted."""
 
+# A word of more characters is broken anywhere in a narrow notebook: FINISHED:COMPLETED is not.
+_MAX_WHOLE_CHARS = 20
+# One of more characters is broken at its hyphens: a date is not.
+_MAX_UNBROKEN_CHARS = 10
+
 _HTML = """\
 <table class="flw-listing">
 <thead><tr>
@@ -18,7 +23,7 @@ _HTML = """\
 <tbody>
 {% for row, tooltip in rows %}
 <tr{% if tooltip %} title="{{ tooltip }}"{% endif %}>
-{%- for cell in row %}<td style="text-align: left; overflow-wrap: anywhere; min-width: 5.5em">{{ cell }}</td>
+{%- for cell in row %}<td style="text-align: left; {{ fit_words(cell) }}">{{ cell }}</td>
 {%- endfor %}</tr>
 {% endfor %}
 {% for note in notes %}
@@ -54,7 +59,8 @@ class Table:
     def to_html(self) -> str:
         """Return the table as HTML that needs no style sheet."""
         tooltips = self.tooltips or [""] * len(self.rows)
-        return render(_HTML, headings=self.headings, rows=list(zip(self.rows, tooltips, strict=True)), notes=self.notes)
+        rows = list(zip(self.rows, tooltips, strict=True))
+        return render(_HTML, headings=self.headings, rows=rows, notes=self.notes, fit_words=_fit_words)
 
 
 class ShownAsTable:
@@ -92,6 +98,13 @@ def align(rows: Sequence[Sequence[str]], *, indent: str = "", numbers: bool = Fa
 def count_omitted(total: int, max_rows: int = MAX_ROWS) -> list[str]:
     """Return the note on the rows beyond those that are shown, if there are any."""
     return [f"... and {total - max_rows} more"] if total > max_rows else []
+
+
+def _fit_words(cell: str) -> str:
+    """Return the style of a cell whose words stay whole in a narrow notebook, as far as they are short."""
+    longest = max(map(len, cell.split()), default=0)
+    breaks = "overflow-wrap: anywhere; " if longest > _MAX_WHOLE_CHARS else ""
+    return f"{breaks}min-width: {min(longest, _MAX_UNBROKEN_CHARS)}ch"
 
 
 def _pad(cell: str, width: int, *, right: bool) -> str:

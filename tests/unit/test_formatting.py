@@ -125,8 +125,14 @@ def test_table_shows_notes_in_both_forms() -> None:
     assert table.to_text() == "name  id\na     1\nbcd   2\n... and 3 more"
     html = table.to_html()
     assert '<tr title="one"><td' in html
-    assert '<tr><td style="text-align: left; overflow-wrap: anywhere; min-width: 5.5em">bcd</td>' in html
+    assert '<tr><td style="text-align: left; min-width: 3ch">bcd</td>' in html
     assert '<td colspan="2" style="text-align: left">... and 3 more</td>' in html
+
+
+def test_table_breaks_only_long_words() -> None:
+    html = Table(["status", "name"], [["FINISHED:COMPLETED", "a" * 40]]).to_html()
+    assert '<td style="text-align: left; min-width: 10ch">FINISHED:COMPLETED</td>' in html
+    assert f'<td style="text-align: left; overflow-wrap: anywhere; min-width: 10ch">{"a" * 40}</td>' in html
 
 
 def test_empty_table_reads_as_notes() -> None:

@@ -289,6 +289,18 @@ def test_activity_stops_while_server_is_lost() -> None:
     assert job.last_known.text_at(T + 500) == "RUNNING 7 min 20 s ago"
 
 
+@pytest.mark.parametrize(("seconds", "elapsed", "troubles"), [(1, "queued", []), (400, "", ["waiting for 6 min 40 s"])])
+def test_wait_is_said_once(seconds: float, elapsed: str, troubles: list[str]) -> None:
+    now = T + seconds
+    snapshot = replace(CASES["submitted"][0], facts_at=now)
+    job = build_view_model(snapshot, now)
+    assert job.elapsed.text_at(now) == elapsed
+    assert [text.text_at(now).partition(":")[0] for text in job.troubles] == troubles
+    facts = job_html(snapshot, now).partition('<p class="flw-facts">')[2].partition("</p>")[0]
+    assert ("queued" in facts) == (elapsed == "queued")
+    assert not facts.startswith('<span class="flw-spoken">')
+
+
 def test_freshness_turns_stale_without_news() -> None:
     job = build_view_model(JOB, T + 61)
     assert [job.freshness.text_at(T + at) for at in (70, 71)] == ["updated 10 s ago", "! last seen 11 s ago"]

@@ -22,7 +22,7 @@ from ...monitoring.job.format import (
 )
 from ...monitoring.job.model import Workflow
 from ...monitoring.job.snapshot import JobSnapshot
-from ...monitoring.job.trouble import live_troubles, status_text
+from ...monitoring.job.trouble import is_waiting, live_troubles, status_text
 from ...monitoring.logs.viewer import SERVER
 from ...script_arguments import describe_arguments
 from ..core.hints import explain_next_step
@@ -268,6 +268,8 @@ def _build_elapsed(snapshot: JobSnapshot, as_of: float) -> tuple[LiveText, LiveT
                 words = f"ran for {known} or more"
         elif is_over:
             words = "run time unknown"
+        elif is_waiting(snapshot, as_of):
+            words = ""  # for how long it waits is said among the troubles
         else:
             words = "queued" if snapshot.status == JobStatus.SUBMITTED else "not running yet"
         text = live(words)
