@@ -290,6 +290,29 @@ def test_keyboard_alone_opens_job(sidebar: FlareSidebar) -> None:
         assert page.evaluate(_HAS_FOCUS), kind
 
 
+def test_keyboard_alone_reaches_sidebar_and_its_menus(sidebar: FlareSidebar) -> None:
+    page = sidebar.page
+    sidebar.command("apputils:activate-command-palette")
+    page.keyboard.type("show the flare sidebar")
+    expect(page.locator(".lm-CommandPalette-item.lm-mod-active")).to_contain_text("Show the FLARE Sidebar")
+    page.keyboard.press("Enter")
+    expect(page.locator(".flw-lab")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.wait_for_function("document.activeElement.closest('.flw-lab button') !== null")
+    menu = page.get_by_role("button", name="Menu of ada@127.0.0.1")
+    menu.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".lm-Menu-item", has_text="Log Out")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".lm-Menu")).to_have_count(0)
+    expect(menu).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(".lm-Menu-item.lm-mod-active")).to_have_text("Jobs")
+    page.keyboard.press("Enter")
+    expect(sidebar.jobs().grid).to_be_focused()
+
+
 def open_view(sidebar: FlareSidebar, kind: str) -> None:
     """Open a tab of a kind, and wait until it shows its view."""
     sidebar.command("flare-widgets:open", {"kind": kind, "job": HELLO, "jobs": [HELLO, FAILED]})

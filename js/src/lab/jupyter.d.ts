@@ -109,6 +109,7 @@ declare module "@lumino/widgets" {
     constructor(options: { commands: CommandRegistry });
     addItem(options: { command?: string; args?: Record<string, unknown>; type?: "separator" }): unknown;
     open(x: number, y: number): void;
+    readonly aboutToClose: ISignal<Menu, void>;
   }
 }
 

@@ -85,7 +85,7 @@ export function addSessionCommands(app: JupyterFrontEnd, link: Link, files: IFil
     menu.addItem({ type: "separator" });
     add(COMMANDS.changeStudy);
     add(COMMANDS.logOut);
-    menu.open(asNumber(x) ?? 0, asNumber(y) ?? 0);
+    openAt(menu, x, y);
   }
 
   function openKitMenu({ kit, x, y }: Args): void {
@@ -99,6 +99,19 @@ export function addSessionCommands(app: JupyterFrontEnd, link: Link, files: IFil
       menu.addItem({ type: "separator" });
       menu.addItem({ command: COMMANDS.forget, args });
     }
+    openAt(menu, x, y);
+  }
+
+  /** Open a menu; when it closes, what had the focus, or what took its place in the sidebar, has it again. */
+  function openAt(menu: Menu, x: unknown, y: unknown): void {
+    const before = document.activeElement instanceof HTMLElement ? document.activeElement : null;
+    menu.aboutToClose.connect(() => {
+      const key = CSS.escape(before?.dataset["key"] ?? "");
+      const now = before?.isConnected
+        ? before
+        : document.querySelector<HTMLElement>(`#${SIDEBAR_ID} [data-key="${key}"]`);
+      now?.focus({ preventScroll: true });
+    });
     menu.open(asNumber(x) ?? 0, asNumber(y) ?? 0);
   }
 

@@ -47,6 +47,11 @@ export class SidebarPanel extends Widget {
     super.dispose();
   }
 
+  protected override onActivateRequest(): void {
+    // A frame later: the palette, which may have run the command, gives the focus back when it has closed.
+    requestAnimationFrame(() => this.#view.focus());
+  }
+
   #tellVisibility(): void {
     if (this.link.state === "connected") void this.link.ask("visible", { visible: this.#isInSight }).catch(() => {});
   }

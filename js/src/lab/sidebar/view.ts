@@ -26,6 +26,8 @@ export interface SidebarOptions {
 export interface SidebarView {
   readonly element: HTMLElement;
   draw(state: SidebarState): void;
+  /** Have the focus in the sidebar, where the next Tab leads to its first button. */
+  focus(): void;
   dispose(): void;
 }
 
@@ -224,7 +226,11 @@ export function createSidebar({ run, now }: SidebarOptions): SidebarView {
   function draw(state: SidebarState): void {
     const hadFocus = hasFocus();
     redraw(state);
-    if (hadFocus && !hasFocus()) element.focus({ preventScroll: true }); // what had it may be gone: the keyboard would start at the top of the page
+    if (hadFocus) focus(); // what had it may be gone: the keyboard would start at the top of the page
+  }
+
+  function focus(): void {
+    if (!hasFocus()) element.focus({ preventScroll: true });
   }
 
   function redraw(state: SidebarState): void {
@@ -271,6 +277,7 @@ export function createSidebar({ run, now }: SidebarOptions): SidebarView {
   return {
     element,
     draw,
+    focus,
     dispose() {
       clearInterval(ticker);
       element.remove();
