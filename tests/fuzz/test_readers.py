@@ -26,7 +26,9 @@ from flare_widgets.wire import cell, hci, login, transfers
 
 #: Arguments for each function that makes a command.
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
-    **dict.fromkeys(["list_jobs", "get_system_info", "admin_check_status", "get_client_job_status"], ()),
+    **dict.fromkeys(
+        ["list_jobs", "get_system_info", "admin_check_status", "get_client_job_status", "list_sessions"], ()
+    ),
     **dict.fromkeys(["report_env", "list_studies", "get_registrations"], ()),
     **dict.fromkeys(["get_job_meta", "clone_job", "abort_job", "delete_job", "download_job", "reset_errors"], ("j",)),
     **dict.fromkeys(["list_job_components", "download_job_components", "submit_job", "get_job_log"], ("j",)),

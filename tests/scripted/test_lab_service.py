@@ -407,7 +407,7 @@ def registrations(server):
 
 
 def test_stop_of_local_federation_logs_out_of_it_alone(root, server, monkeypatch):
-    """What is left of it would try to reconnect for ever."""
+    """Otherwise its session would try to reconnect for ever."""
     kits.write_kit(root / "federation" / "kits" / "admin", host="127.0.0.1", port=server.port)
     running = [RunningFederation("local", ("site-1", "site-2"), server.port, root / "federation", 0.0)]
     monkeypatch.setattr(RunningFederation, "is_in_default_folder", True)
