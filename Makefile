@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # A file's tests stay together, and share a federation and a JupyterLab with others of the same worker; the order stays.
 BY_FILE := --dist=loadfile --no-loadscope-reorder
-# Two for each processor, four at most: half of the time of the unit tests is waiting, for servers that say nothing.
+# Two for each processor, four at most: tests with scripted servers wait half of their time, for those that say nothing.
 SIDE_BY_SIDE := --numprocesses=$(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 2 ? 2 : 4))) $(BY_FILE)
 # No more than there are processors: FLARE's own processes come too late otherwise, in some test or other. Each takes 1.5 GB.
 CROWDED := --numprocesses=$(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 5 ? n : 5))) $(BY_FILE)

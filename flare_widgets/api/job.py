@@ -423,3 +423,28 @@ class AsyncJob(AsyncMixin, JobHandle["AsyncJob"]):
 
     def _async_session(self) -> AsyncSession:
         return self._session
+
+
+class JobShortcuts:
+    """Methods of a job on what stands for one, such as its view."""
+
+    @property
+    def job(self) -> Job:
+        """The handle on the job."""
+        raise NotImplementedError
+
+    def logs(self, target: str = "server") -> dict[str, Any]:
+        """Return the job's logs; see :meth:`.Job.logs`."""
+        return self.job.logs(target)
+
+    def abort(self) -> str:
+        """Abort the job, and return the server's message."""
+        return self.job.abort()
+
+    def clone(self) -> Job:
+        """Submit the job's content again, and return a handle on the new job."""
+        return self.job.clone()
+
+    def report(self, path: str = ".") -> Any:
+        """Write a report on the job as one HTML file; see :meth:`.Job.report`."""
+        return self.job.report(path)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..api import Job, Session
+from ..api.job import JobShortcuts
 from ..errors import FlareError, InvalidArgumentError, JobTimeout
 from ..formatting.table import MAX_ROWS, ShownAsTable, Table
 from ..formatting.text import SHORT_ID, sanitize
@@ -34,7 +35,7 @@ _MAX_PROBLEMS = 5  # in a table; what fails in one job fails in most
 
 
 @dataclass
-class SweepJob:
+class SweepJob(JobShortcuts):
     """One job of a sweep.
 
     Attributes
@@ -100,22 +101,6 @@ class SweepJob:
     def wait(self, timeout: float = 0.0) -> dict[str, Any]:
         """Wait until the job ends, and return its final meta; see :meth:`.Job.wait`."""
         return self.job.wait(timeout)
-
-    def report(self, path: str = ".") -> Any:
-        """Write a report on the job as one HTML file; see :meth:`.Job.report`."""
-        return self.job.report(path)
-
-    def logs(self, target: str = "server") -> dict[str, Any]:
-        """Return the job's logs; see :meth:`.Job.logs`."""
-        return self.job.logs(target)
-
-    def abort(self) -> str:
-        """Abort the job, and return the server's message."""
-        return self.job.abort()
-
-    def clone(self) -> Job:
-        """Submit the job's content again, and return a handle on the new job."""
-        return self.job.clone()
 
     @property
     def is_done(self) -> bool:

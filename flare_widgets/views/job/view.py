@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import traitlets
 
-from ...api.job import Job
+from ...api.job import Job, JobShortcuts
 from ...api.saved_results import save_result_file
 from ...errors import InvalidArgumentError
 from ...formatting.text import SHORT_ID
@@ -89,7 +89,7 @@ class JobReport:
         return cls(traits["label"], job["has_ended"], change_key)
 
 
-class JobView(LiveView):
+class JobView(JobShortcuts, LiveView):
     """One job, drawn live wherever it is displayed.
 
     When the job has ended and all available data was fetched, the view stays live, with the actions for an ended
@@ -229,22 +229,6 @@ class JobView(LiveView):
         folder, _ = fetch_result(session, self.job_id, name, self._folder)
         fetch = make_fetch(session, self.job_id, name, self._folder)
         return ResultView(folder, fetch=fetch, session=session)
-
-    def logs(self, target: str = "server") -> dict[str, Any]:
-        """Return the job's logs; see :meth:`.Job.logs`."""
-        return self.job.logs(target)
-
-    def abort(self) -> str:
-        """Abort the job, and return the server's message."""
-        return self.job.abort()
-
-    def clone(self) -> Job:
-        """Submit the job's content again, and return a handle on the new job."""
-        return self.job.clone()
-
-    def report(self, path: str = ".") -> Any:
-        """Write a report on the job as one HTML file; see :meth:`.Job.report`."""
-        return self.job.report(path)
 
     def _require_session(self) -> JobSession:
         if self._session is None:
