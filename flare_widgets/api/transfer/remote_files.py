@@ -98,7 +98,7 @@ class RemoteFiles:
                 offset += size
                 # One that is not of the usual size is probably the last.
                 wanted = 0 if part.is_last else self._count_parts_ahead(took) if size == usual_size else 1
-                while len(asked) < wanted:
+                while len(asked) < min(wanted, 1):
                     asked.append(self._start_asking(name, offset + len(asked) * size))
                 if then is not None and size != usual_size and self._first is None:
                     self._first = then, self._start_asking(then, 0)
@@ -107,6 +107,8 @@ class RemoteFiles:
                 yield part
                 if is_last:
                     return
+                while len(asked) < wanted:
+                    asked.append(self._start_asking(name, offset + len(asked) * size))
                 del part, request  # their bytes, while the next ones come
         finally:
             for request in asked:
@@ -168,7 +170,7 @@ class RemoteFiles:
         """Return the number of parts to have under way after one that took some seconds."""
         # To a server that awaits no confirmation the end of a file, once asked for, means that all of it has arrived.
         can_ask_beyond_end = self._features.can_cancel_download
-        return MAX_PARTS_AHEAD if NEAR_PART_S < seconds <= QUICK_PART_S and can_ask_beyond_end else 1
+        return MAX_PARTS_AHEAD if seconds <= QUICK_PART_S and can_ask_beyond_end else 1
 
     def _settle(self, asked: collections.deque[_Asked]) -> None:
         """Wait for answers that are not needed."""
