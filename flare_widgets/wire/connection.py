@@ -399,8 +399,7 @@ class Connection:
     async def _read_loop(self) -> None:
         try:
             while True:
-                for event in self._cell.receive(await self._transport.receive()):
-                    self._handle_event(event)
+                self._handle_frame(await self._transport.receive())
                 await self._flush()
         except transports.TransportClosed as e:
             self._fail(NoConnection(f"the connection to {self._kit.address} was lost: {e}"))
@@ -419,6 +418,11 @@ class Connection:
             if self.lost_error is None:
                 await self._transport.close()
             raise
+
+    def _handle_frame(self, frame: bytes) -> None:
+        # A method of its own: in the loop its variables would keep the last answer, which may be large, until the next.
+        for event in self._cell.receive(frame):
+            self._handle_event(event)
 
     def _handle_event(self, event: cells.Event) -> None:
         if isinstance(event, cells.Ready):

@@ -115,11 +115,22 @@ class Ack:
 class _IncomingStream:
     headers: dict[str, Any]
     data: bytearray = field(default_factory=bytearray)
+    length: int = 0  # bytes of `data` that have arrived; it may be longer, since its memory is taken at once
     chunk_count: int = 0
     out_of_order: dict[int, tuple[bool, bytes | memoryview]] = field(default_factory=dict)
     buffered: int = 0
     acked: int = 0
     is_done: bool = False
+
+    def append(self, final: bool, payload: bytes | memoryview) -> None:
+        """Append the next chunk."""
+        end = self.length + len(payload)
+        self.data[self.length : end] = payload
+        self.length = end
+        self.chunk_count += 1
+        self.is_done = final
+        if final:
+            del self.data[end:]
 
 
 class Assembler:
@@ -163,9 +174,11 @@ class Assembler:
                 stream.buffered += len(payload)
         elif sequence == stream.chunk_count:
             stream.buffered += len(payload)
-            self._append(stream, final, payload)
+            if sequence == 0:
+                stream.data = self._allocate(headers)
+            stream.append(final, payload)
             while not stream.is_done and stream.chunk_count in stream.out_of_order:
-                self._append(stream, *stream.out_of_order.pop(stream.chunk_count))
+                stream.append(*stream.out_of_order.pop(stream.chunk_count))
         if stream.buffered > MAX_BLOB_BYTES or len(stream.out_of_order) > _MAX_OUT_OF_ORDER:
             del self._open_streams[key]
             raise ProtocolError(f"a stream exceeds {MAX_BLOB_BYTES} bytes or {_MAX_OUT_OF_ORDER} chunks out of order")
@@ -176,25 +189,27 @@ class Assembler:
             self._open_streams.clear()
             raise ProtocolError(f"unfinished streams exceed {MAX_BUFFERED_BYTES} bytes")
 
-        ack = Ack(stream_id, len(stream.data), stream.chunk_count - 1)
+        ack = Ack(stream_id, stream.length, stream.chunk_count - 1)
         if stream.is_done:
             del self._open_streams[key]
             self._finished_acks[key] = ack
             if len(self._finished_acks) > _MAX_FINISHED_STREAMS:
                 self._finished_acks.popitem(last=False)
             return Blob(stream.headers, stream.data), ack
-        if len(stream.data) - stream.acked >= _ACK_INTERVAL_BYTES or sequence < stream.chunk_count - 1:
-            stream.acked = len(stream.data)
+        if stream.length - stream.acked >= _ACK_INTERVAL_BYTES or sequence < stream.chunk_count - 1:
+            stream.acked = stream.length
             return None, ack
         return None, None
+
+    def _allocate(self, headers: dict[str, Any]) -> bytearray:
+        """Return the memory for a whole blob, if its sender tells its size and there is room."""
+        # Growing with each chunk would move what has arrived, and leave holes in the heap.
+        size = headers.get(SIZE)
+        taken = sum(len(stream.data) for stream in self._open_streams.values())
+        room = min(MAX_BLOB_BYTES, MAX_BUFFERED_BYTES - taken)
+        return bytearray(size if isinstance(size, int) and 0 < size <= room else 0)
 
     def drop(self, origin: str, stream_id: Any) -> dict[str, Any] | None:
         """Discard a stream that its sender cancelled; return the headers it came with, if it was known."""
         stream = self._open_streams.pop((origin, stream_id), None) if isinstance(stream_id, int) else None
         return None if stream is None else stream.headers
-
-    @staticmethod
-    def _append(stream: _IncomingStream, final: bool, payload: bytes | memoryview) -> None:
-        stream.data += payload
-        stream.chunk_count += 1
-        stream.is_done = final
