@@ -23,7 +23,7 @@ from .tracebacks import trims_traceback
 if TYPE_CHECKING:
     from .async_session import AsyncSession
     from .session import Session
-    from .transfer.upload import ProgressCallback
+    from .transfer.progress import ProgressCallback
 
 J = TypeVar("J", bound="JobHandle[Any]")
 M = TypeVar("M", bound=Mapping[str, Any])

@@ -18,7 +18,7 @@ from ..local_files import absolute_path, shorten_path
 from .job_status import has_ended
 
 if TYPE_CHECKING:
-    from .transfer.upload import ProgressCallback
+    from .transfer.progress import ProgressCallback
 
 RESULTS_FOLDER = "results"
 """The folder for results, in the working folder, unless another is given."""

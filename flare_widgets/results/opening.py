@@ -25,7 +25,7 @@ from .folder import LISTING, read_listing
 from .result import Result
 
 if TYPE_CHECKING:
-    from ..api.transfer.upload import ProgressCallback
+    from ..api.transfer.progress import ProgressCallback
 
 MAX_WHOLE_BYTES = 64 * bounds.MB
 """Size of a result that is downloaded as a whole: of a larger one, only the files that are asked for."""

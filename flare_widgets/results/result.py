@@ -28,7 +28,7 @@ from .folder import list_paths, read_folder, read_listing
 from .models import Model, Models, describe_missing_model, describe_model
 
 if TYPE_CHECKING:
-    from ..api.transfer.upload import ProgressCallback
+    from ..api.transfer.progress import ProgressCallback
 
 _MAX_MODELS = 100
 

@@ -22,7 +22,7 @@ from .submit.view import SubmitForm
 from .system.view import SystemView
 
 if TYPE_CHECKING:
-    from ..api.transfer.upload import ProgressCallback
+    from ..api.transfer.progress import ProgressCallback
 
 
 def show_job(watch: JobSource, session: JobSession | None = None, *, folder: str | None = None) -> JobView:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import errno
 import io
 import itertools
@@ -24,6 +25,7 @@ from fakes import FakeConnection
 from file_server import Server
 
 from flare_widgets.api.transfer import download, part_size, read_ahead, remote_files, upload
+from flare_widgets.api.transfer.progress import ProgressReporter
 from flare_widgets.errors import (
     DiskFull,
     FileAccessError,
@@ -239,7 +241,7 @@ def test_late_upload_cancel_returns_job(job: Path, kit: StartupKit) -> None:
 def test_upload_cancelled_while_server_hangs(
     job: Path, kit: StartupKit, monkeypatch: pytest.MonkeyPatch, last: bool
 ) -> None:
-    monkeypatch.setattr(upload, "_PROGRESS_INTERVAL_S", 0.05)
+    monkeypatch.setattr("flare_widgets.api.transfer.progress._PROGRESS_INTERVAL_S", 0.05)
     calls: list[tuple[int, int]] = []
     hangs_at = 2 if last else 1
 
@@ -479,27 +481,46 @@ def requests(server: Server) -> list[tuple[str, int]]:
     return [(v["ref_id"], v.get("state", {}).get("received_bytes", 0)) for _, v in server.link.asked]
 
 
-@pytest.mark.parametrize(("features", "ahead"), [(NEWEST, 2), (replace(NEWEST, can_cancel_download=False), 1)])
-def test_next_parts_asked_while_one_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, features: ServerFeatures, ahead: int
+@pytest.mark.parametrize(
+    ("features", "quick_s", "under_way"),
+    [(NEWEST, 60.0, 2), (NEWEST, 0.0, 1), (replace(NEWEST, can_cancel_download=False), 60.0, 1)],
+    ids=["quick line", "slow line", "older server"],
+)
+def test_next_parts_asked_ahead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, features: ServerFeatures, quick_s: float, under_way: int
 ) -> None:
-    """But never beyond the end of a file for a server that takes this for its arrival."""
+    """One while a part is written, two while one is awaited; but never beyond the end if that means its arrival."""
     monkeypatch.setattr(remote_files, "USUAL_PART_BYTES", 40)
-    monkeypatch.setattr(remote_files, "NEAR_PART_S", 0)
+    monkeypatch.setattr(remote_files, "QUICK_PART_S", quick_s)
     server = Server({"ERRORLOG_a": b"a" * 400})
     server.link.features = features
-    seen = []
+    seen: list[int] = []
+    started: list[int] = []
+    awaited: list[int] = []
 
     def progress(done: int, total: int) -> None:
-        wanted = done // 40 + ahead
+        wanted = done // 40 + 1
         deadline = time.monotonic() + 10
         while len(requests(server)) < wanted and time.monotonic() < deadline:
             time.sleep(0.001)
         seen.append(len(requests(server)))
 
+    wait_for, start_asking = ProgressReporter.wait_for, remote_files.RemoteFiles._start_asking
+
+    def note_wait(self: ProgressReporter, future: concurrent.futures.Future[Any]) -> Any:
+        awaited.append(len(started) - len(awaited))
+        return wait_for(self, future)
+
+    def note_start(self: remote_files.RemoteFiles, name: str, offset: int) -> Any:
+        started.append(offset)
+        return start_asking(self, name, offset)
+
+    monkeypatch.setattr(ProgressReporter, "wait_for", note_wait)
+    monkeypatch.setattr(remote_files.RemoteFiles, "_start_asking", note_start)
     download.download_files(server.link, server.offer, "job-1", tmp_path, progress)
-    assert seen[:10] == [count + ahead for count in range(1, 11)]
-    assert len(requests(server)) == (11 if ahead == 1 else 13)  # the end is asked for again when all is answered
+    assert seen[:10] == [count + 1 for count in range(1, 11)]
+    assert awaited[1:10] == [under_way] * 9
+    assert len(requests(server)) == (11 if under_way == 1 else 13)  # the end is asked for again when all is answered
 
 
 def test_next_file_is_asked_for_while_one_ends(tmp_path: Path) -> None:

@@ -25,8 +25,8 @@ from .core import SessionCore, transfer_method
 if TYPE_CHECKING:
     from ...wire.connection import Connection
     from ...wire.transfers import RemoteFile
+    from ..transfer.progress import ProgressCallback
     from ..transfer.result_files import ResultFiles
-    from ..transfer.upload import ProgressCallback
 
 J = TypeVar("J", bound=JobRow)
 

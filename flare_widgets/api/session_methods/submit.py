@@ -34,7 +34,7 @@ from .core import SessionCore, transfer_method
 
 if TYPE_CHECKING:
     from ...wire.connection import Connection
-    from ..transfer.upload import ProgressCallback
+    from ..transfer.progress import ProgressCallback
 
 log = logging.getLogger("flare_widgets.api")
 

@@ -24,8 +24,8 @@ from ...local_files import hold_folder, sweep_folders, translate_os_errors
 from ...wire import transfers
 from ...wire.connection import Connection
 from . import unpack
+from .progress import ProgressCallback, ProgressReporter
 from .remote_files import Offer, RemoteFiles
-from .upload import ProgressCallback, ProgressReporter
 
 _SCRATCH_PATTERN = re.compile(r"\.[A-Za-z0-9_-]{1,200}\.[0-9a-f]{8}\.partial")  # see `scratch` below
 

@@ -13,7 +13,7 @@ from ...errors import InternalError, NoConnection
 from ...wire import loop, transfers
 from ...wire.connection import Connection
 from ...wire.errors import NoSuchService, ReplyTimeout
-from .upload import PART_TIMEOUTS_S, ProgressReporter, notify_server
+from .progress import PART_TIMEOUTS_S, ProgressReporter, notify_server
 
 Offer = tuple[Connection, list[transfers.RemoteFile]]
 
@@ -23,11 +23,10 @@ USUAL_PART_BYTES = 5 << 20
 """Bytes of a part, unless the server is configured otherwise."""
 
 MAX_PARTS_AHEAD = 2
-"""Parts under way while one is written: their bytes are in memory."""
+"""Parts under way at a time: the server makes one while the other comes. Their bytes are in memory."""
 
-NEAR_PART_S, QUICK_PART_S = 0.1, 1.0
-"""Seconds that a part takes when more than one is asked for: from a nearer server one comes while the last is written,
-and on a slower line several would only delay each other."""
+QUICK_PART_S = 1.0
+"""Seconds that a part may take if two are to be under way: on a slower line they would only delay each other."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +79,15 @@ class RemoteFiles:
         """Yield the parts of a file from an offset on, the last of them its end; errors as in :meth:`read`.
 
         When a part is yielded the next one has been asked for, so that it comes while this one is written. On a quick
-        line more of them are, which saves round trips to a distant server. Near the end of the file so is the first
-        part of the file that is read after it, from its beginning, if one is named.
+        line one more is asked for when that has been done, so that the server is never idle. Near the end of the file
+        the first part of the file that is read after it, from its beginning, is asked for too, if one is named.
         """
         asked: collections.deque[_Asked] = collections.deque()
+
+        def ask_ahead(count: int) -> None:
+            while len(asked) < count:
+                asked.append(self._start_asking(name, offset + len(asked) * size))
+
         usual_size = USUAL_PART_BYTES
         try:
             while True:
@@ -98,8 +102,7 @@ class RemoteFiles:
                 offset += size
                 # One that is not of the usual size is probably the last.
                 wanted = 0 if part.is_last else self._count_parts_ahead(took) if size == usual_size else 1
-                while len(asked) < min(wanted, 1):
-                    asked.append(self._start_asking(name, offset + len(asked) * size))
+                ask_ahead(min(wanted, 1))
                 if then is not None and size != usual_size and self._first is None:
                     self._first = then, self._start_asking(then, 0)
                 usual_size = size
@@ -107,9 +110,8 @@ class RemoteFiles:
                 yield part
                 if is_last:
                     return
-                while len(asked) < wanted:
-                    asked.append(self._start_asking(name, offset + len(asked) * size))
-                del part, request  # their bytes, while the next ones come
+                del part, request  # their bytes, before more come
+                ask_ahead(wanted)
         finally:
             for request in asked:
                 request.answer.cancel()

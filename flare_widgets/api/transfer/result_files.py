@@ -19,8 +19,8 @@ from ...formatting.text import sanitize
 from ...local_files import require_space, translate_os_errors
 from ...wire import transfers
 from . import unpack
+from .progress import ProgressCallback, ProgressReporter
 from .remote_files import Offer, RemoteFiles
-from .upload import ProgressCallback, ProgressReporter
 from .zip_members import KeptFiles, MemberReader, SkippedFile, UnreadableArchive, Wanted
 
 

@@ -35,7 +35,7 @@ from .tables import TablesJsonCache
 from .view_model import build_view_model
 
 if TYPE_CHECKING:
-    from ...api.transfer.upload import ProgressCallback
+    from ...api.transfer.progress import ProgressCallback
 
 
 class JobSource(Protocol):

@@ -33,7 +33,7 @@ from ..core.visibility import VisibilityTracker
 from ..job.timeline import readable_status, status_category
 
 if TYPE_CHECKING:
-    from ...api.transfer.upload import ProgressCallback
+    from ...api.transfer.progress import ProgressCallback
 
 _FIRST_LIST_TIMEOUT_S = (
     3.0  # seconds to wait for the server's first answer in a new view, so that its static form has content

@@ -12,7 +12,7 @@ from ..core.actions import Action, ActionContext, Actions
 from .view_model import action_name
 
 if TYPE_CHECKING:
-    from ...api.transfer.upload import ProgressCallback
+    from ...api.transfer.progress import ProgressCallback
 
 Fetch = Callable[[str, "ProgressCallback | None"], Path]
 """Downloads a file, given its path in the run folder and a callback for its progress, and returns it."""

@@ -36,7 +36,7 @@ from .view_model import (
 )
 
 if TYPE_CHECKING:
-    from ...api.transfer.upload import ProgressCallback
+    from ...api.transfer.progress import ProgressCallback
 
 _MAX_TEXT_CHARS = 300
 _MAX_DRAWN_WHOLE = 300  # histograms on a page of their own
