@@ -225,3 +225,38 @@ def test_request_id_omitted_without_request() -> None:
 def test_blob_beyond_window_is_refused() -> None:
     with pytest.raises(ProtocolError, match="does not fit into the window"):
         next(split_into_chunks(bytes(streams.WINDOW_SIZE + 1), 1, "c", "t", "bytes", None))
+
+
+@pytest.mark.parametrize("told", [0, 3, 100, -1, True, "9", None, streams.MAX_BLOB_BYTES + 1])
+def test_wrong_size_of_sender_does_no_harm(told: object) -> None:
+    sent = cut([b"abc", b"def"])
+    for headers, _ in sent:
+        headers[streams.SIZE] = told
+    blobs, acks = feed(Assembler(), sent)
+    assert [b.payload for b in blobs] == [b"abcdef"]
+    assert acks[-1] == Ack(5, 6, 1)
+
+
+def test_memory_of_blob_is_taken_once() -> None:
+    """Growing would move what has arrived."""
+    parts = [bytes(1 << 20)] * 5
+    assembler = Assembler()
+    places = set()
+    for headers, payload in cut(parts):
+        blob, _ = assembler.receive(ORIGIN, headers, payload)
+        for stream in assembler._open_streams.values():
+            places.add((id(stream.data), len(stream.data)))
+    assert len(places) == 1
+    assert blob is not None
+    assert len(blob.payload) == 5 << 20
+
+
+def test_announced_sizes_take_no_more_memory_than_may_be_buffered() -> None:
+    assembler = Assembler()
+    for number in range(20):
+        (first, payload), _ = cut([b"a", b"b"], stream_id=number)
+        first[streams.SIZE] = streams.MAX_BLOB_BYTES
+        assembler.receive(ORIGIN, first, payload)
+    taken = sum(len(stream.data) for stream in assembler._open_streams.values())
+    assert taken <= streams.MAX_BUFFERED_BYTES + 20
+    assert len(assembler._open_streams) == 20
