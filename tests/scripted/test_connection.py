@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gc
 import json
 import sys
 import threading
@@ -31,6 +32,7 @@ from flare_widgets.errors import (
     SessionExpired,
 )
 from flare_widgets.wire import hci, streams
+from flare_widgets.wire.cell import CellReply
 from flare_widgets.wire.frames import Frame
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,6 +84,17 @@ def test_closing_again_does_nothing(session: Session) -> None:
     for _ in range(3):
         session.close()
     assert session.closed
+
+
+def test_answer_is_not_kept_by_connection(session: Session) -> None:
+    """It may have megabytes, and the next message may be long in coming."""
+    session.list_jobs()
+
+    def kept() -> list[CellReply]:
+        gc.collect()
+        return [each for each in gc.get_objects() if isinstance(each, CellReply)]
+
+    wait_until(lambda: not kept())
 
 
 def test_server_is_told(session: Session, server: FlareServer) -> None:
