@@ -19,11 +19,12 @@ from typing import Any
 
 from flare_widgets import LocalFederation
 
+from .monitoring import server_of
 from .server import StoredJobs, write_job
 from .table import Number, Results, table, write
 
 CLIENTS = {"flare-widgets": "flare_widgets.api", "nvflare": "nvflare.fuel.flare_api.flare_api"}
-TOPICS = ("commands", "script", "at_once", "transfers", "listing")
+TOPICS = ("extension", "commands", "script", "at_once", "transfers", "listing")
 MEGABYTES = (1, 100)
 STORED = (1_000, 10_000)
 PATIENCE = 300  # seconds for one client in one round
@@ -49,6 +50,7 @@ class Bench:
         self._rounds = rounds
         self._folder = folder
         self._kit = str(federation.admin_kit)
+        self._server = str(server_of(federation).pid)
         # nvflare's first connect looks through all of the working directory, so both get an empty one.
         self._empty = folder / "empty"
         self._empty.mkdir()
@@ -56,6 +58,13 @@ class Bench:
         self._jobs.grow(10)
         for module in CLIENTS.values():
             self._run("-c", f"import {module}")  # so that no round compiles, or reads from a cold disk
+
+    def extension(self) -> None:
+        """Loading the magics, which nvflare has none of."""
+        for number in range(1, self._rounds + 1):
+            print(f"extension, round {number} of {self._rounds}: flare-widgets", file=sys.stderr)
+            self._note("flare-widgets", self._worker("extension", "flare_widgets"))
+            self._note("nvflare", {"load_ext": "none"})
 
     def commands(self) -> None:
         """Small commands, one after the other."""
@@ -72,7 +81,7 @@ class Bench:
     def at_once(self) -> None:
         """Small commands at once."""
         for client, module in self._turns("at_once"):
-            self._note(client, self._worker("at_once", module))
+            self._note(client, self._worker("at_once", module, self._server))
 
     def transfers(self) -> None:
         """Jobs up and down."""
@@ -80,11 +89,11 @@ class Bench:
             # One for each client: nvflare's writes its signatures into the folder.
             folders = {client: write_job(self._folder / client / f"job{size}", size * 10**6) for client in CLIENTS}
             for client, module in self._turns(f"transfers of {size} MB"):
-                sent = self._worker("transfer", module, "submit", str(size), str(folders[client]))
+                sent = self._worker("transfer", module, self._server, "submit", str(size), str(folders[client]))
                 job_id = sent.pop("answer")
                 self._jobs.end(job_id)
                 into = self._folder / "results"
-                received = self._worker("transfer", module, "download", str(size), job_id, str(into))
+                received = self._worker("transfer", module, self._server, "download", str(size), job_id, str(into))
                 data = list(Path(received.pop("answer")).rglob("data.bin"))
                 if [file.stat().st_size for file in data] != [size * 10**6]:
                     raise SystemExit(f"{client} has downloaded {data}")
@@ -97,7 +106,7 @@ class Bench:
         for stored in STORED:
             self._jobs.grow(stored)
             for client, module in self._turns(f"listing {stored} jobs"):
-                self._note(client, self._worker("listing", module, str(stored)))
+                self._note(client, self._worker("listing", module, str(stored), self._server))
 
     def _turns(self, what: str) -> Iterator[tuple[str, str]]:
         for number in range(1, self._rounds + 1):

@@ -47,6 +47,18 @@ def memory() -> float:
     return float(psutil.Process().memory_info().rss) / 1e6
 
 
+def server_cpu(pid: str) -> float:
+    """Return the milliseconds of CPU that a server's process has used so far, all its threads together."""
+    stat = Path("/proc") / pid / "stat"
+    if stat.exists():
+        used = stat.read_text().rpartition(")")[2].split()[11:13]
+        return sum(map(int, used)) * 1000 / os.sysconf("SC_CLK_TCK")
+    import psutil
+
+    times = psutil.Process(int(pid)).cpu_times()
+    return float(times.user + times.system) * 1000
+
+
 def peak_memory() -> float:
     """Return the most that this process ever had resident, in MB."""
     status = Path("/proc/self/status")
