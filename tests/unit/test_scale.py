@@ -54,12 +54,20 @@ def count_calls(monkeypatch: pytest.MonkeyPatch, where: Any, name: str) -> list[
 
 
 def test_news_is_put_in_its_place(job: JobSnapshot, monkeypatch: pytest.MonkeyPatch) -> None:
-    placed = count_calls(monkeypatch, reducer, "_task_sort_key")
+    job = apply_updates(job, facts_of(ROUNDS - 1, sites=0))  # the one before may have been given up by another test
+    placed = count_calls(monkeypatch, reducer, "group_place")
+    named = count_calls(monkeypatch, reducer, "series_key")
     merged = count_calls(monkeypatch, reducer, "_merge_into")
     after = apply_updates(job, facts_of(ROUNDS, sites=1))
     assert len(after.tasks) == len(job.tasks) + 1
-    assert len(placed) < 20
+    assert len(placed) < 40
+    assert len(named) < 20
     assert len(merged) < 10
+    changed = SiteTask("site-1-7", "site-1", "train", 7, 107.0, 109.0, "OK", WORKFLOW)
+    placed.clear()
+    later = apply_updates(after, [changed])
+    assert [new for old, new in zip(after.tasks, later.tasks, strict=True) if new is not old] == [changed]
+    assert len(placed) < 40
     changed = [new for old, new in zip(job.round_metrics, after.round_metrics, strict=True) if new is not old]
     assert [len(series.points) for series in changed] == [ROUNDS + 1]
 
@@ -94,17 +102,26 @@ def test_rounds_that_did_not_change_are_not_grouped_again(job: JobSnapshot, monk
     assert after.matrix_states(141.0) == JobSnapshot(**fields_of(after)).matrix_states(141.0)
 
 
-@pytest.mark.parametrize("order", [[0, 0, 1, 1, 2], [0, 1, 0, 2, 1], [None, 0, None, 0], [2, 1, 1], []])
-@pytest.mark.parametrize("known", [0, 1, 3, 5])
-def test_tasks_are_grouped_as_if_nothing_was_known(order: list[int | None], known: int) -> None:
-    tasks = tuple(SiteTask(f"{n}", "site-1", "train", number, workflow="w") for n, number in enumerate(order))
-    before = round_tasks.group_by_round(tasks[:known])
-    whole, again = round_tasks.group_by_round(tasks), round_tasks.group_by_round(tasks, before)
+@pytest.mark.parametrize("rounds", [[3], [5], [3, 5], [0, 9, None], [None, 2]])
+def test_tasks_are_grouped_as_if_nothing_was_known(rounds: list[int | None]) -> None:
+    def task(number: int | None, name: str = "train") -> SiteTask:
+        return SiteTask(f"{number}-{name}", "site-1", name, number, workflow="w")
+
+    tasks = [task(number) for number in (*range(9), None)]
+    before = round_tasks.group_by_round(tasks)
+    # In each of the rounds, or of those without, one task goes and another one comes.
+    after = [each for each in tasks if each.round not in rounds] + [task(number, "again") for number in rounds]
+    after.sort(key=lambda each: round_tasks.group_place("w", each.round, {}))
+    again = round_tasks.group_again(before, {("w", number) for number in rounds}, after, {})
+    whole = round_tasks.group_by_round(after)
     assert {key: group.tasks for key, group in again.items()} == {key: group.tasks for key, group in whole.items()}
-    rounds = {number for number in order if number is not None}
-    assert {key: group.tasks for key, group in whole.items()} == {
-        ("w", number): tuple(task for task in tasks if task.round == number) for number in rounds
-    }
+    assert [key for key in again if again[key] is not before.get(key)] == [key for key in again if key[1] in rounds]
+
+
+def test_round_without_tasks_is_forgotten() -> None:
+    tasks = [SiteTask(f"{number}", "site-1", "train", number, workflow="w") for number in range(9)]
+    before = round_tasks.group_by_round(tasks)
+    assert list(round_tasks.group_again(before, {("w", 0)}, tasks[1:], {})) == [("w", number) for number in range(1, 9)]
 
 
 def fields_of(snapshot: JobSnapshot) -> dict[str, Any]:

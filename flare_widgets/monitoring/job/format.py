@@ -151,7 +151,7 @@ def metric_place(snapshot: JobState, number: int, workflow_id: str) -> str:
     """
     unit = "round" if snapshot.rounds_of(workflow_id) else "step"
     words = f"{unit} {snapshot.nth_round(number, workflow_id)}"
-    with_rounds = list(dict.fromkeys(r.workflow for r in snapshot.rounds))
+    with_rounds = snapshot.workflows_with_rounds
     if len(with_rounds) < 2 or workflow_id not in with_rounds:
         return words
     ids = [w.id for w in snapshot.workflows]
@@ -185,7 +185,7 @@ def finished_share(snapshot: JobState) -> float | None:
 
 def untold_notes(snapshot: JobState) -> list[str]:
     """Return the sentences about what FLARE does not tell of the workflows that have started, or not yet."""
-    with_rounds = {r.workflow for r in snapshot.rounds}
+    with_rounds = snapshot.workflows_with_rounds
     started = [w for w in snapshot.workflows if w.started_at is not None or w.id in with_rounds]
     sentences = [s for w in started for s in (*w.untold, *(() if snapshot.ended else w.told_at_end))]
     return list(dict.fromkeys(map(sanitize, sentences)))
@@ -287,7 +287,7 @@ def _counted_workflows(snapshot: JobState) -> list[Workflow]:
 
     Those of a workflow that the job did not get to count too: they were not finished.
     """
-    with_rounds = {r.workflow for r in snapshot.rounds}
+    with_rounds = snapshot.workflows_with_rounds
     is_complete = JobStatus.of(snapshot.status) is JobStatus.COMPLETED
     workflows = [*snapshot.workflows, *map(Workflow, with_rounds - {w.id for w in snapshot.workflows})]
     known = [w for w in workflows if w.total_rounds and not w.is_self_directed and not is_complete]

@@ -1,14 +1,16 @@
-"""Tasks of a job by round. The groups of an earlier snapshot are used again where their tasks are the same."""
+"""Tasks of a job by round, and what follows from those of a round alone."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 from .model import SiteTask
 
-RoundKey = tuple[str, int]
-"""The workflow and the number of a round."""
+TaskGroupKey = tuple[str, int | None]
+"""The workflow and the number of a round; None for the tasks of a workflow that belong to no round."""
 
 
 class RoundTasks:
@@ -24,12 +26,16 @@ class RoundTasks:
         self.tasks = tasks
 
     @cached_property
+    def last(self) -> dict[str, SiteTask]:
+        """The last task of each site, in the order of the snapshot."""
+        return {task.site: task for task in self.tasks}
+
+    @cached_property
     def newest(self) -> dict[str, SiteTask]:
         """The task of each site that counts: the latest one."""
-        newest = {task.site: task for task in self.tasks}
-        if len(newest) == len(self.tasks):
-            return newest
-        newest = {}
+        if len(self.last) == len(self.tasks):
+            return self.last
+        newest: dict[str, SiteTask] = {}
         for task in self.tasks:
             before = newest.get(task.site)
             if before is None or (task.sent_at or 0.0) >= (before.sent_at or 0.0):
@@ -44,33 +50,49 @@ class RoundTasks:
         return dict.fromkeys(self.newest, "submitted")
 
 
-def group_by_round(
-    tasks: Sequence[SiteTask], before: Mapping[RoundKey, RoundTasks] | None = None
-) -> dict[RoundKey, RoundTasks]:
-    """Return the tasks of each round, with the groups of an earlier snapshot where they are the same.
+def group_by_round(tasks: Iterable[SiteTask]) -> dict[TaskGroupKey, RoundTasks]:
+    """Return the tasks of each round."""
+    found: dict[TaskGroupKey, list[SiteTask]] = {}
+    for task in tasks:
+        found.setdefault((task.workflow, task.round), []).append(task)
+    return {key: RoundTasks(tuple(group)) for key, group in found.items()}
+
+
+def group_again(
+    before: Mapping[TaskGroupKey, RoundTasks],
+    changed: Iterable[TaskGroupKey],
+    tasks: Sequence[SiteTask],
+    order: Mapping[str, int],
+) -> dict[TaskGroupKey, RoundTasks]:
+    """Return the tasks of each round, as :func:`group_by_round` does, where only some are others than before.
 
     Parameters
     ----------
-    tasks
-        All tasks, those of a round one after the other; those without a round are left out.
     before
-        The groups of an earlier snapshot.
+        The groups of before.
+    changed
+        The rounds to which a task has come, or whose tasks have changed or gone.
+    tasks
+        All tasks, in the order of :func:`group_place`.
+    order
+        The places of the workflows.
     """
-    found: dict[RoundKey, RoundTasks] = {}
-    start, count = 0, len(tasks)
-    while start < count:
-        workflow, number = tasks[start].workflow, tasks[start].round
-        known = None if before is None or number is None else before.get((workflow, number))
-        stop = start + (1 if known is None else len(known.tasks))
-        if known is None or tasks[start:stop] != known.tasks:
-            known, stop = None, start + 1
-        while stop < count and tasks[stop].round == number and tasks[stop].workflow == workflow:
-            known, stop = None, stop + 1
-        if number is not None:
-            key = workflow, number
-            group = tuple(tasks[start:stop])
-            if key in found:  # they are not all in one place
-                known, group = None, found[key].tasks + group
-            found[key] = known or RoundTasks(group)
-        start = stop
+
+    def place_of(task: SiteTask) -> tuple[int, str, float]:
+        return group_place(task.workflow, task.round, order)
+
+    found = dict(before)
+    for key in changed:
+        place = group_place(*key, order)
+        start = bisect_left(tasks, place, key=place_of)
+        stop = bisect_right(tasks, place, start, key=place_of)
+        if start < stop:
+            found[key] = RoundTasks(tuple(tasks[start:stop]))
+        else:
+            found.pop(key, None)
     return found
+
+
+def group_place(workflow: str, number: int | None, order: Mapping[str, int]) -> tuple[int, str, float]:
+    """Return the place of a round among the tasks of a snapshot; an unknown workflow comes last."""
+    return order.get(workflow, len(order)), workflow, math.inf if number is None else number

@@ -8,11 +8,12 @@ from __future__ import annotations
 import dataclasses
 import math
 from bisect import bisect_right
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from operator import itemgetter
+from itertools import chain, groupby, repeat
+from operator import attrgetter, itemgetter
 from statistics import median
 
 from ...api.job_status import JobStatus, has_ended
@@ -40,7 +41,7 @@ from .model import (
     Workflow,
     earliest,
 )
-from .round_tasks import RoundKey, RoundTasks, group_by_round
+from .round_tasks import RoundTasks, TaskGroupKey, group_again, group_by_round
 
 SCHEMA = 2
 """Version of the snapshot's JSON form; raised when a field changes its meaning (not when one is added)."""
@@ -371,8 +372,8 @@ class JobState:
 
         Of a job that has ended, the last one that had rounds, if any had. An empty one if none is known.
         """
-        with_rounds = {r.workflow for r in self.rounds}
-        begun = with_rounds | {t.workflow for t in self.tasks}
+        with_rounds = self.workflows_with_rounds
+        begun = {*with_rounds, *(workflow for workflow, _ in self._tasks_by_round)}
         started = [w for w in self.workflows if w.started_at is not None or w.id in begun] or list(self.workflows[:1])
         if self.ended:
             started = [w for w in started if w.id in with_rounds] or started
@@ -388,6 +389,10 @@ class JobState:
         return self._workflows_by_id.get(workflow_id) or Workflow(workflow_id)
 
     @cached_property
+    def _workflow_places(self) -> dict[str, int]:
+        return {workflow.id: place for place, workflow in enumerate(self.workflows)}
+
+    @cached_property
     def _workflows_by_id(self) -> dict[str, Workflow]:
         return {workflow.id: workflow for workflow in reversed(self.workflows)}
 
@@ -395,11 +400,16 @@ class JobState:
         """Return the rounds of a workflow that have started, by number."""
         return self._rounds_by_workflow.get(workflow_id, ())
 
+    @property
+    def workflows_with_rounds(self) -> Set[str]:
+        """The ids of the workflows of which a round has started."""
+        return self._rounds_by_workflow.keys()
+
     @cached_property
     def _rounds_by_workflow(self) -> dict[str, tuple[Round, ...]]:
         found: dict[str, list[Round]] = {}
-        for this in self.rounds:
-            found.setdefault(this.workflow, []).append(this)
+        for workflow, rounds in groupby(self.rounds, attrgetter("workflow")):
+            found.setdefault(workflow, []).extend(rounds)
         return {workflow: tuple(rounds) for workflow, rounds in found.items()}
 
     @cached_property
@@ -439,12 +449,10 @@ class JobState:
         """
         workflow = self.current_workflow if workflow_id is None else self.find_workflow(workflow_id)
         begin = workflow.first_round
-        return number - (self._first_rounds.get(workflow.id, 0) if begin is None else begin) + 1
-
-    @cached_property
-    def _first_rounds(self) -> dict[str, int]:
-        """The lowest number of a round that has started, by workflow."""
-        return {this.workflow: this.number for this in reversed(self.rounds)}
+        if begin is None:
+            started = self.rounds_of(workflow.id)
+            begin = started[0].number if started else 0
+        return number - begin + 1
 
     def round_end(self, of: Round) -> float | None:
         """Return the end of a round: as logged, else the start of the next one, or the end of its workflow or job."""
@@ -512,18 +520,22 @@ class JobState:
     @cached_property
     def columns(self) -> tuple[Column, ...]:
         """The columns of the matrix: rounds and steps of all workflows, in the order of their start."""
-        place = {w.id: index for index, w in enumerate(self.workflows)}
-        numbers = {workflow: {this.number for this in rounds} for workflow, rounds in self._rounds_by_workflow.items()}
+        place = self._workflow_places
+        numbers: defaultdict[str, set[int]] = defaultdict(set)
+        for workflow, rounds in self._rounds_by_workflow.items():
+            numbers[workflow] = {this.number for this in rounds}
         for workflow, number in self._tasks_by_round:
-            numbers.setdefault(workflow, set()).add(number)
+            if number is not None:
+                numbers[workflow].add(number)
         if not self._steps and len(numbers.keys() - place.keys()) <= 1:
             # The usual case, of which there may be thousands: each workflow's rounds are in the order of their numbers.
             order = sorted(numbers, key=lambda workflow: place.get(workflow, len(place)))
-            return tuple(_round_column(workflow, n) for workflow in order for n in sorted(numbers[workflow]))
+            return tuple(chain.from_iterable(map(_round_column, repeat(of), sorted(numbers[of])) for of in order))
         starts = {(r.workflow, r.number): r.started_at for r in self.rounds}
-        for key in self._tasks_by_round.keys() - starts.keys():
-            sent = [task.sent_at for task in self._tasks_by_round[key].tasks if task.sent_at is not None]
-            starts[key] = min(sent, default=None)
+        for (workflow, number), group in self._tasks_by_round.items():
+            if number is not None and (workflow, number) not in starts:
+                sent = [task.sent_at for task in group.tasks if task.sent_at is not None]
+                starts[workflow, number] = min(sent, default=None)
         ranked: list[tuple[tuple[int, float, int, str, int], Column]] = []
         # Rounds are in the order of their numbers, also where the start of one is not known.
         latest_start: dict[str, float] = {}
@@ -540,15 +552,37 @@ class JobState:
         return tuple(column for _, column in sorted(ranked, key=itemgetter(0)))
 
     @cached_property
-    def _tasks_by_round(self) -> dict[RoundKey, RoundTasks]:
-        """The tasks of each round, by its workflow and number."""
-        return group_by_round(self.tasks, self.__dict__.pop("_earlier_tasks_by_round", None))
+    def _tasks_by_round(self) -> dict[TaskGroupKey, RoundTasks]:
+        """The tasks of each round, by its workflow and number, and those of each workflow that belong to none."""
+        before, changed = self.__dict__.pop("_earlier_tasks_by_round", ({}, set()))
+        if len(changed) >= len(before) >> 2:
+            return group_by_round(self.tasks)
+        return group_again(before, changed, self.tasks, self._workflow_places)
 
-    def take_over(self, before: JobState) -> None:
-        """Use again what an earlier state has found out, where the tasks have not changed."""
-        known = before.__dict__.get("_tasks_by_round") or before.__dict__.get("_earlier_tasks_by_round")
-        if known is not None and self is not before:
-            self.__dict__["_earlier_tasks_by_round"] = known
+    def hand_over_tasks(self) -> dict[str, SiteTask] | None:
+        """Return the tasks by id for the next state, which may change them; None if they are not left here."""
+        tasks_by_id: dict[str, SiteTask] | None = self.__dict__.pop("_tasks_by_id", None)
+        return tasks_by_id
+
+    def take_over(self, before: JobState, tasks_by_id: dict[str, SiteTask], changed: Set[TaskGroupKey]) -> None:
+        """Use again what an earlier state has found out.
+
+        Parameters
+        ----------
+        before
+            The earlier state, by which this one was made.
+        tasks_by_id
+            The tasks, for the state that will be made by this one: see `hand_over_tasks`.
+        changed
+            The rounds to which a task has come since, or whose tasks have changed or gone.
+        """
+        self.__dict__["_tasks_by_id"] = tasks_by_id
+        if self is before:
+            return
+        if "_tasks_by_round" in before.__dict__:
+            self.__dict__["_earlier_tasks_by_round"] = before._tasks_by_round, changed
+        elif (earlier := before.__dict__.get("_earlier_tasks_by_round")) is not None:
+            self.__dict__["_earlier_tasks_by_round"] = earlier[0], earlier[1] | changed
 
     def tasks_of_round(self, workflow_id: str, number: int) -> tuple[SiteTask, ...]:
         """Return the tasks of a round."""
@@ -562,7 +596,8 @@ class JobState:
         Nothing tells which tasks of different sites are one step. But a site takes its steps in order, so its task
         belongs to the first step of that name after the one before; and where there is none, to a new one.
         """
-        steps = [task for task in self.tasks if task.round is None and not task.is_setup]
+        groups = [group.tasks for (_, number), group in self._tasks_by_round.items() if number is None]
+        steps = [task for task in chain.from_iterable(groups) if not task.is_setup]
         places: dict[tuple[str, str], list[int]] = {}
         last: dict[tuple[str, str], int] = {}
         found = {}
@@ -697,14 +732,8 @@ class JobState:
         rounds = self.current_rounds[-3:]
         if len(rounds) < 2 or rounds[-1].started_at is None:
             return {}
-        fetched: dict[int, dict[str, SiteTask]] = {this.number: {} for this in rounds}
-        for task in reversed(self.tasks):
-            if task.workflow == rounds[-1].workflow and task.round is not None:
-                if task.round < rounds[0].number:
-                    break
-                if task.round in fetched:
-                    fetched[task.round].setdefault(task.site, task)
-        before, *earlier = [fetched[this.number] for this in reversed(rounds[:-1])]
+        groups = [self._tasks_by_round.get((this.workflow, this.number)) for this in reversed(rounds[:-1])]
+        before, *earlier = [{} if group is None else group.last for group in groups]
         if before.keys() != (earlier[0].keys() if earlier else set(self.participating_sites)):
             return {}
         began = rounds[-2].started_at
@@ -795,7 +824,7 @@ class JobState:
                 continue
             known = found.get(task.site)
             if known is None or (task.sent_at or 0.0) > (known[0].sent_at or 0.0):
-                column = self._steps[task.task_id][1] if task.round is None else Column(workflow, task.round)
+                column = self._steps[task.task_id][1] if task.round is None else _round_column(workflow, task.round)
                 found[task.site] = task, column
             if task.round is not None:
                 complete.add(task.site)

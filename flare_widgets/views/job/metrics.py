@@ -209,7 +209,7 @@ def _iter_round_sources(snapshot: JobSnapshot, memory: _Memory) -> Iterator[_Sou
     ids = [workflow.id for workflow in snapshot.workflows]
     main = snapshot.headline_metric, snapshot.metric_workflow.id
     with_rounds = [workflow.id for workflow in snapshot.workflows if workflow.total_rounds]
-    is_ambiguous = len({*with_rounds, *(r.workflow for r in snapshot.rounds)}) > 1
+    is_ambiguous = len({*with_rounds, *snapshot.workflows_with_rounds}) > 1
 
     without_first = metrics_without_first_round(snapshot)
 
