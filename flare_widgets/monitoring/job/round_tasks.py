@@ -43,11 +43,18 @@ class RoundTasks:
         return newest
 
     @cached_property
-    def submitted(self) -> dict[str, str] | None:
-        """The state of each site if all have submitted their results, whatever the time; else None."""
-        if any(task.returned_at is None or task.code not in ("", "OK") for task in self.newest.values()):
-            return None
-        return dict.fromkeys(self.newest, "submitted")
+    def are_submitted(self) -> bool:
+        """True if all sites have submitted their results, which stays so, whatever the time."""
+        return all(map(_is_submitted, self.tasks)) or all(map(_is_submitted, self.newest.values()))
+
+    @cached_property
+    def submitted(self) -> dict[str, str]:
+        """The state of each site if all have submitted their results."""
+        return dict.fromkeys(self.last, "submitted")
+
+
+def _is_submitted(task: SiteTask) -> bool:
+    return task.returned_at is not None and task.code in ("", "OK")
 
 
 def group_by_round(tasks: Iterable[SiteTask]) -> dict[TaskGroupKey, RoundTasks]:

@@ -9,7 +9,7 @@ import dataclasses
 import math
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import chain, groupby, repeat
@@ -59,6 +59,7 @@ SILENT_AFTER = 25.0
 """Seconds without a heartbeat after which a site counts as silent; sites send one every 10 s."""
 
 _UNSCHEDULED = Scheduling()
+_SUBMITTED = frozenset({"submitted"})
 _LATE_FACTOR = 3.0  # times the median duration of that kind of task
 _MIN_LATE_S = 10.0  # seconds
 _TYPICAL_TASKS = 1000  # recent tasks from which the usual duration of a task is taken
@@ -373,7 +374,7 @@ class JobState:
         Of a job that has ended, the last one that had rounds, if any had. An empty one if none is known.
         """
         with_rounds = self.workflows_with_rounds
-        begun = {*with_rounds, *(workflow for workflow, _ in self._tasks_by_round)}
+        begun = with_rounds | set(map(itemgetter(0), self._tasks_by_round))
         started = [w for w in self.workflows if w.started_at is not None or w.id in begun] or list(self.workflows[:1])
         if self.ended:
             started = [w for w in started if w.id in with_rounds] or started
@@ -647,18 +648,41 @@ class JobState:
         """True if sites without a task in the newest column wait for one."""
         return self._open_column is not None
 
-    def matrix_states(self, now: float) -> list[Mapping[str, str]]:
-        """Return the matrix in short: of each of `columns`, the states of the sites that have a cell there."""
+    def matrix_states(self, now: float, start: int = 0) -> list[Mapping[str, str]]:
+        """Return the matrix in short: of each of `columns`, the states of the sites that have a cell there.
+
+        Parameters
+        ----------
+        now
+            The time (seconds since the epoch).
+        start
+            The number of columns that are left out, the first ones.
+        """
         found: list[Mapping[str, str]] = []
-        for column in self.columns:
-            group = None if column.round is None else self._tasks_by_round.get((column.workflow, column.round))
-            states = None if group is None else group.submitted  # most of them
-            if states is None:
-                states = {site: self._task_state(task, now) for site, task in self._tasks_in(column).items()}
-            found.append(states)
-        if self.has_open_column:
+        columns = self.columns[start:]
+        for column, group in zip(columns, self._groups_of(columns), strict=True):
+            if group is not None and group.are_submitted:  # most of them
+                found.append(group.submitted)
+            else:
+                found.append({site: self._task_state(task, now) for site, task in self._tasks_in(column).items()})
+        if self.has_open_column and found:
             found[-1] = {site: self._unfetched_state(site, now) for site in self.participating_sites} | dict(found[-1])
         return found
+
+    def states_in_columns(self, now: float, stop: int) -> list[frozenset[str]]:
+        """Return the states of the sites in each of the first `stop` of `columns`; see `matrix_states`."""
+        columns = self.columns[:stop]
+        return [
+            _SUBMITTED
+            if group is not None and group.are_submitted
+            else frozenset(self._task_state(task, now) for task in self._tasks_in(column).values())
+            for column, group in zip(columns, self._groups_of(columns), strict=True)
+        ]
+
+    def _groups_of(self, columns: Iterable[Column]) -> list[RoundTasks | None]:
+        """Return the tasks of each of some columns; None for a round that has none, and for a step."""
+        known = self._tasks_by_round
+        return [None if this.round is None else known.get((this.workflow, this.round)) for this in columns]
 
     def _tasks_in(self, column: Column) -> dict[str, SiteTask]:
         """Return the task that counts in each cell of a column, by the site."""
@@ -704,19 +728,17 @@ class JobState:
     def _unfetched_cell(self, site: str, column: Column, now: float) -> MatrixCell:
         """Return the cell of a site that has no task in the newest column."""
         state = self._unfetched_state(site, now)
-        known = self._unfetched_cells.get((state, column))
+        known = self._unfetched_cells.get(state)
         if known is None:
-            known = self._unfetched_cells[state, column] = self._make_unfetched_cell(state, column)
+            since = None if column.round is None else self._current_round_starts.get(column.round)
+            known = MatrixCell(state, since, "", column, is_fetched=state != "late")
+            self._unfetched_cells[state] = known
         return known
 
     @cached_property
-    def _unfetched_cells(self) -> dict[tuple[str, Column], MatrixCell]:
-        """The cells of sites without a task, which are equal for many sites."""
+    def _unfetched_cells(self) -> dict[str, MatrixCell]:
+        """The cells of sites that have no task in the newest column, which are equal for many sites, by their state."""
         return {}
-
-    def _make_unfetched_cell(self, state: str, column: Column) -> MatrixCell:
-        since = None if column.round is None else self._current_round_starts.get(column.round)
-        return MatrixCell(state, since, "", column, is_fetched=state != "late")
 
     def _unfetched_state(self, site: str, now: float) -> str:
         """Return the state of a site that has no task in the newest column."""
@@ -781,6 +803,7 @@ class JobState:
             return self._states_while_packing(states)
         workflow, last = self.current_workflow, self.columns[-1] if self.columns else None
         has_begun = workflow.started_at is not None or any(a.at is not None for a in self.activity)
+        is_under_way = last is not None and last.workflow == workflow.id and self._is_under_way(last)
         found = {}
         for site in self.participating_sites:
             cell = states.get(site)
@@ -789,7 +812,7 @@ class JobState:
                 is_busy = has_work and cell is not None and cell.state in ("working", "late", "failed")
                 if has_begun and not is_busy:
                     found[site] = MatrixCell("self-directed", workflow.started_at)
-            elif last is not None and last.workflow == workflow.id and self._is_under_way(last):
+            elif last is not None and is_under_way:
                 newest = self._newest_tasks.get(site)
                 if newest is None or (newest[1] != last and newest[0].returned_at is not None):
                     found[site] = self._unfetched_cell(site, last, now)
@@ -843,7 +866,7 @@ class JobState:
     def participating_sites(self) -> tuple[str, ...]:
         """The names of the sites (without the server) that the job was deployed to or that had a task, sorted."""
         deployed = {s.name for s in self.sites if s.name != "server"}
-        return tuple(sorted(deployed | {t.site for t in self.tasks}))
+        return tuple(sorted(deployed.union(map(attrgetter("site"), self.tasks))))
 
     # -- metrics --------------------------------------------------------------------------------------------
 

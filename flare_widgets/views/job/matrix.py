@@ -242,8 +242,9 @@ def build_matrix(snapshot: JobSnapshot, as_of: float, limits: MatrixLimits = LIV
         in_trouble.sort(key=lambda site: _TROUBLE.index(states[site].state))
         sites = list(dict.fromkeys((*in_trouble, *sites)))
     labels = shorten_names((sanitize(site, _MAX_SITE_CHARS) for site in sites), _MAX_LABEL_CHARS)
-    cells = snapshot.matrix_states(as_of)
-    letters_of = _join_letters(cells[sent_start:], sites[: limits.sites])
+    states_in = snapshot.matrix_states(as_of, sent_start)
+    letters_of = _join_letters(states_in, sites[: limits.sites])
+    strip = [*snapshot.states_in_columns(as_of, sent_start), *(frozenset(each.values()) for each in states_in)]
     activity_of = _ActivityBuilder(snapshot, as_of, states, labels)
     rows = tuple(
         MatrixRow(
@@ -263,7 +264,7 @@ def build_matrix(snapshot: JobSnapshot, as_of: float, limits: MatrixLimits = LIV
         _count_narrow_columns(columns),
         _summarize(states, sites, labels, snapshot.trouble, as_of) if is_long else live(""),
         min(len(in_trouble), MAX_OPEN_SITES) if is_long else len(rows),
-        "".join(map(_worst_letter, cells)),
+        "".join(map(_worst_letter, strip)),
         start,
         activity_of.waiting,
         CELL_CODES["waiting"] if snapshot.has_open_column else " ",
@@ -286,13 +287,9 @@ def _join_letters(columns: Sequence[Mapping[str, str]], sites: Sequence[str]) ->
     return list(map("".join, zip(*letters, strict=True))) if letters else [""] * len(sites)
 
 
-def _worst_letter(states: Mapping[str, str]) -> str:
-    """Return the letter of all sites in a column."""
-    return _worst_of(frozenset(states.values()))
-
-
 @lru_cache
-def _worst_of(states: frozenset[str]) -> str:
+def _worst_letter(states: frozenset[str]) -> str:
+    """Return the letter of all sites in a column, from their states."""
     return _STRIP_ORDER[min(map(_STRIP_RANKS.__getitem__, states), default=len(_STRIP_ORDER) - 1)]
 
 
@@ -339,10 +336,10 @@ def _build_headings_that_fit(snapshot: JobSnapshot, shown: Sequence[Column]) -> 
 
 def _build_headings(snapshot: JobSnapshot, shown: Sequence[Column], name_width: int) -> Iterator[MatrixColumn]:
     before: Column | None = None
+    offsets = {workflow: snapshot.nth_round(0, workflow) for workflow in {column.workflow for column in shown}}
     for column in shown:
         if column.round is not None:
-            nth = snapshot.nth_round(column.round, column.workflow)
-            yield _round_heading(nth)
+            yield _round_heading(column.round + offsets[column.workflow])
         else:
             name = sanitize(column.task, _MAX_NAME_CHARS)
             number = f" {column.nth + 1}" if column.nth else ""
@@ -367,8 +364,8 @@ def _width(heading: MatrixColumn) -> int:
 
 def _count_narrow_columns(columns: Sequence[MatrixColumn]) -> int:
     """Return the number of last columns that leave room for the sites and their work in a narrow output."""
-    room = accumulate(map(_width, reversed(columns)))
-    return max(1, min(_MAX_NARROW_COLUMNS, sum(width <= _NARROW_WIDTH for width in room)))
+    room = accumulate(map(_width, reversed(columns[-_MAX_NARROW_COLUMNS:])))
+    return max(1, sum(width <= _NARROW_WIDTH for width in room))
 
 
 def _group_by_workflow(
@@ -407,8 +404,8 @@ def _name_workflow(snapshot: JobSnapshot, workflow_id: str) -> tuple[str, str]:
 
 
 def _describe_rest(hidden: Sequence[Column], sites: int) -> str:
-    rounds = sum(column.round is not None for column in hidden)
-    steps = len(hidden) - rounds
+    steps = [column.round for column in hidden].count(None)
+    rounds = len(hidden) - steps
     parts = [
         f"{rounds} earlier {'round' if rounds == 1 else 'rounds'}" if rounds else "",
         f"{steps} earlier {'step' if steps == 1 else 'steps'}" if steps else "",
