@@ -5,13 +5,12 @@ The same sentence everywhere, for the time it is read at. Nothing in a snapshot 
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Iterator, Sequence
 
 from ...api.job_status import JobStatus
 from ...formatting.text import SHORT_ID, format_duration, format_number, join_names, sanitize
-from .model import RANK_SELECTOR, Freshness, Point, Workflow
+from .model import RANK_SELECTOR, Freshness, Workflow
 from .state import Column, JobState, MatrixCell
 from .trouble import absence_note, status_text, waiting_note
 
@@ -202,7 +201,7 @@ def live_metrics_note(snapshot: JobState) -> str:
     if snapshot.has_live_metrics or not is_running or not snapshot.current_rounds or not is_readable:
         return ""
     key = snapshot.key_metric
-    measured = {(series.name, series.workflow) for series in snapshot.round_metrics if series.points}
+    measured = snapshot.series_by_metric.keys()
     if measured - metrics_without_first_round(snapshot):
         return ""
     if key is None:
@@ -251,18 +250,14 @@ def metrics_without_first_round(snapshot: JobState) -> frozenset[tuple[str, str]
     """
     if snapshot.ended:
         return frozenset()
-    first: dict[tuple[str, str], Point] = {}
-    for series in snapshot.round_metrics:
-        if series.points:
-            which, point = (series.name, series.workflow), series.points[0]
-            known = first.get(which)
-            if known is None or (point.round, -point.rank) < (known.round, -known.rank):
-                first[which] = point
-    return frozenset(
-        (name, workflow)
-        for (name, workflow), point in first.items()
-        if point.rank == RANK_SELECTOR and snapshot.nth_round(point.round, workflow) == _FIRST_SELECTED_ROUND
-    )
+    found = set()
+    for (name, workflow), all_series in snapshot.series_by_metric.items():
+        first = min(series.points[0].round for series in all_series)
+        if snapshot.nth_round(first, workflow) == _FIRST_SELECTED_ROUND:
+            ranks = {series.points[0].rank for series in all_series if series.points[0].round == first}
+            if ranks == {RANK_SELECTOR}:
+                found.add((name, workflow))
+    return frozenset(found)
 
 
 def _finished_text(snapshot: JobState, of: str) -> str:
@@ -399,9 +394,9 @@ def _sites_text(snapshot: JobState, as_of: float) -> str:
         )
     by_word: dict[str, list[str]] = {}
     for site, cell in states.items():
-        by_word.setdefault(_STATE_LABELS.get(cell.state, cell.state), []).append(sanitize(site, _MAX_SITE_CHARS))
+        by_word.setdefault(_STATE_LABELS.get(cell.state, cell.state), []).append(site)
     bad = [
-        f"{join_names(by_word.pop(word), MAX_NAMED + 1)} {word}"
+        f"{join_names([sanitize(site, _MAX_SITE_CHARS) for site in by_word.pop(word)], MAX_NAMED + 1)} {word}"
         for word in ("failed", "silent", "late")
         if word in by_word
     ]
@@ -420,7 +415,7 @@ def _state_text(snapshot: JobState, site: str, cell: MatrixCell, pending: Sequen
     if cell.state == "failed":
         return "failed"
     if cell.column is not None and cell.column == (snapshot.columns or (None,))[-1]:
-        cell = dataclasses.replace(cell, column=None)  # the round is in the sentence already
+        cell = cell._replace(column=None)  # the round is in the sentence already
     return site_text(snapshot, cell)
 
 

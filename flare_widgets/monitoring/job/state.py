@@ -5,7 +5,6 @@ All times are seconds since the epoch (UTC).
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from bisect import bisect_right
 from collections import Counter, defaultdict
@@ -15,6 +14,7 @@ from functools import cached_property, lru_cache
 from itertools import chain, groupby, repeat
 from operator import attrgetter, itemgetter
 from statistics import median
+from typing import NamedTuple
 
 from ...api.job_status import JobStatus, has_ended
 from ...formatting.text import format_duration
@@ -66,8 +66,8 @@ _TYPICAL_TASKS = 1000  # recent tasks from which the usual duration of a task is
 _RECENT_ROUNDS = 5  # rounds from which the duration of the next ones is estimated
 
 
-@dataclass(frozen=True)
-class Column:
+# Tuples, as there are thousands of both, which are compared and looked up.
+class Column(NamedTuple):
     """Column of the matrix: a round of a workflow, or a step of one, which is a task outside its rounds.
 
     Attributes
@@ -86,8 +86,7 @@ class Column:
     nth: int = 0
 
 
-@dataclass(frozen=True)
-class MatrixCell:
+class MatrixCell(NamedTuple):
     """Cell of the matrix: the work of a site in a round or a step.
 
     Attributes
@@ -418,10 +417,6 @@ class JobState:
         """The rounds of the current workflow."""
         return self.rounds_of(self.current_workflow.id)
 
-    @cached_property
-    def _current_round_starts(self) -> dict[int, float | None]:
-        return {this.number: this.started_at for this in self.current_rounds}
-
     @property
     def total_rounds(self) -> int | None:
         """The number of rounds of the current workflow, as configured; None if it has none, or if it is unknown."""
@@ -639,8 +634,9 @@ class JobState:
                 rows.setdefault(site, {})[column] = self._matrix_cell(task, column, now)
         last = self._open_column
         if last is not None:
+            unfetched = self._unfetched_cells(last)
             for site, row in rows.items():
-                row.setdefault(last, self._unfetched_cell(site, last, now))
+                row.setdefault(last, unfetched[self._unfetched_state(site, now)])
         return rows
 
     @property
@@ -725,20 +721,11 @@ class JobState:
                 found.append(site)
         return tuple(found)
 
-    def _unfetched_cell(self, site: str, column: Column, now: float) -> MatrixCell:
-        """Return the cell of a site that has no task in the newest column."""
-        state = self._unfetched_state(site, now)
-        known = self._unfetched_cells.get(state)
-        if known is None:
-            since = None if column.round is None else self._current_round_starts.get(column.round)
-            known = MatrixCell(state, since, "", column, is_fetched=state != "late")
-            self._unfetched_cells[state] = known
-        return known
-
-    @cached_property
-    def _unfetched_cells(self) -> dict[str, MatrixCell]:
-        """The cells of sites that have no task in the newest column, which are equal for many sites, by their state."""
-        return {}
+    def _unfetched_cells(self, column: Column) -> dict[str, MatrixCell]:
+        """Return the cells of the sites that have no task in the newest column, by their state."""
+        begun = [] if column.round is None else reversed(self.current_rounds)
+        since = next((this.started_at for this in begun if this.number == column.round), None)
+        return {state: MatrixCell(state, since, "", column, state != "late") for state in ("waiting", "late")}
 
     def _unfetched_state(self, site: str, now: float) -> str:
         """Return the state of a site that has no task in the newest column."""
@@ -804,6 +791,7 @@ class JobState:
         workflow, last = self.current_workflow, self.columns[-1] if self.columns else None
         has_begun = workflow.started_at is not None or any(a.at is not None for a in self.activity)
         is_under_way = last is not None and last.workflow == workflow.id and self._is_under_way(last)
+        unfetched = {} if last is None else self._unfetched_cells(last)
         found = {}
         for site in self.participating_sites:
             cell = states.get(site)
@@ -812,10 +800,10 @@ class JobState:
                 is_busy = has_work and cell is not None and cell.state in ("working", "late", "failed")
                 if has_begun and not is_busy:
                     found[site] = MatrixCell("self-directed", workflow.started_at)
-            elif last is not None and is_under_way:
+            elif is_under_way:
                 newest = self._newest_tasks.get(site)
                 if newest is None or (newest[1] != last and newest[0].returned_at is not None):
-                    found[site] = self._unfetched_cell(site, last, now)
+                    found[site] = unfetched[self._unfetched_state(site, now)]
             elif not has_work and workflow.started_at is not None and not self.activity:
                 found[site] = MatrixCell("waiting", workflow.started_at)
         return found
@@ -824,7 +812,7 @@ class JobState:
         """Return the states of sites once all workflows have ended: done only if nothing speaks against it."""
         cut_off = {s for s, c in states.items() if c.column is not None and c.state in ("working", "late")}
         goes_well = not cut_off and all(cell.state != "failed" for cell in states.values())
-        found = {site: dataclasses.replace(states[site], state="unfinished") for site in cut_off}
+        found = {site: states[site]._replace(state="unfinished") for site in cut_off}
         for site, cell in states.items():
             if cell.state == "submitted" or (goes_well and site not in found):
                 found[site] = MatrixCell("done")
@@ -870,10 +858,19 @@ class JobState:
 
     # -- metrics --------------------------------------------------------------------------------------------
 
+    @cached_property
+    def series_by_metric(self) -> dict[tuple[str, str], list[Series]]:
+        """The series that have points, by the metric's name and its workflow."""
+        found: dict[tuple[str, str], list[Series]] = {}
+        for series in self.round_metrics:
+            if series.points:
+                found.setdefault((series.name, series.workflow), []).append(series)
+        return found
+
     @property
     def metric_workflow(self) -> Workflow:
         """The workflow whose metrics count: the current one if it has any, else the last one that has."""
-        measured = {series.workflow for series in self.round_metrics if series.points}
+        measured = {workflow for _, workflow in self.series_by_metric}
         current = self.current_workflow
         return (
             current

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
-from typing import Any
+from itertools import accumulate, repeat
+from typing import Any, NamedTuple
 
 from ...formatting.live_text import COUNT, LiveText, live
 from ...formatting.text import join_names, sanitize, shorten_names
@@ -119,8 +119,7 @@ class MatrixWorkflow:
     span: int
 
 
-@dataclass(frozen=True)
-class MatrixRow:
+class MatrixRow(NamedTuple):
     """A site in the matrix.
 
     Attributes
@@ -241,20 +240,16 @@ def build_matrix(snapshot: JobSnapshot, as_of: float, limits: MatrixLimits = LIV
     if is_long:
         in_trouble.sort(key=lambda site: _TROUBLE.index(states[site].state))
         sites = list(dict.fromkeys((*in_trouble, *sites)))
-    labels = shorten_names((sanitize(site, _MAX_SITE_CHARS) for site in sites), _MAX_LABEL_CHARS)
+    names = [sanitize(site, _MAX_SITE_CHARS) for site in sites]
+    labels = shorten_names(names, _MAX_LABEL_CHARS)
     states_in = snapshot.matrix_states(as_of, sent_start)
-    letters_of = _join_letters(states_in, sites[: limits.sites])
-    strip = [*snapshot.states_in_columns(as_of, sent_start), *(frozenset(each.values()) for each in states_in)]
+    all_in = [frozenset(states.values()) for states in states_in]
+    letters_of = _join_letters(states_in, all_in, sites[: limits.sites])
+    strip = [*snapshot.states_in_columns(as_of, sent_start), *all_in]
     activity_of = _ActivityBuilder(snapshot, as_of, states, labels)
     rows = tuple(
-        MatrixRow(
-            name := sanitize(site, _MAX_SITE_CHARS),
-            letters[start - sent_start :],
-            activity_of(site),
-            labels[name],
-            letters[: start - sent_start],
-        )
-        for site, letters in zip(sites, letters_of, strict=False)
+        MatrixRow(name, letters[start - sent_start :], activity_of(site), labels[name], letters[: start - sent_start])
+        for site, name, letters in zip(sites, names, letters_of, strict=False)
     )
     return Matrix(
         tuple(columns),
@@ -275,15 +270,17 @@ def _is_self_directed(snapshot: JobSnapshot, cell: MatrixCell) -> bool:
     return cell.state == "self-directed" or (cell.state == "done" and snapshot.current_workflow.is_self_directed)
 
 
-def _join_letters(columns: Sequence[Mapping[str, str]], sites: Sequence[str]) -> list[str]:
-    """Return the letters of each site, from the states in each column."""
-    letters = []
-    for states in columns:
-        found = set(states.values())
-        if len(found) == 1 and all(map(states.__contains__, sites)):
-            letters.append(CELL_CODES[found.pop()] * len(sites))
+def _join_letters(
+    columns: Sequence[Mapping[str, str]], all_in_columns: Sequence[frozenset[str]], sites: Sequence[str]
+) -> list[str]:
+    """Return the letters of each site, from the states in each column, of each site and of all."""
+    letter_of = {**CELL_CODES, "": " "}
+    letters: list[Sequence[str]] = []
+    for states, all_in in zip(columns, all_in_columns, strict=True):
+        if len(all_in) == 1 and all(map(states.__contains__, sites)):  # most of them
+            letters.append(letter_of[next(iter(all_in))] * len(sites))
         else:
-            letters.append("".join([CELL_CODES[states[site]] if site in states else " " for site in sites]))
+            letters.append([letter_of[state] for state in map(states.get, sites, repeat(""))])
     return list(map("".join, zip(*letters, strict=True))) if letters else [""] * len(sites)
 
 

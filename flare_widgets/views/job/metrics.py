@@ -216,17 +216,13 @@ def _count_lines(source: _Source, has_optional: bool) -> int:
 
 def describe_hidden_metrics(snapshot: JobSnapshot, scalars: Iterable[StepSeries] = ()) -> str:
     """Return the number of metrics that :func:`build_metrics` leaves out, in words; empty if there are none."""
-    by_round = {(series.name, series.workflow) for series in snapshot.round_metrics if series.points}
     by_step = {series.name for series in scalars if series.points}
-    hidden = sum(max(0, len(names) - MAX_METRICS) for names in (by_round, by_step))
+    hidden = sum(max(0, len(names) - MAX_METRICS) for names in (snapshot.series_by_metric, by_step))
     return f"and {hidden} more {'metric' if hidden == 1 else 'metrics'}, not drawn" if hidden else ""
 
 
 def _iter_round_sources(snapshot: JobSnapshot, memory: _Memory) -> Iterator[_Source]:
-    found: dict[tuple[str, str], list[Series]] = {}
-    for series in snapshot.round_metrics:
-        if series.points:
-            found.setdefault((series.name, series.workflow), []).append(series)
+    found = snapshot.series_by_metric
     ids = [workflow.id for workflow in snapshot.workflows]
     main = snapshot.headline_metric, snapshot.metric_workflow.id
     with_rounds = [workflow.id for workflow in snapshot.workflows if workflow.total_rounds]
