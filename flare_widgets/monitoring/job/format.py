@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from ...api.job_status import JobStatus
 from ...formatting.text import SHORT_ID, format_duration, format_number, join_names, sanitize
 from .model import RANK_SELECTOR, Freshness, Workflow
-from .state import Column, JobState, MatrixCell
+from .round_tasks import Column
+from .state import JobState, MatrixCell
 from .trouble import absence_note, status_text, waiting_note
 
 MAX_NAMED = 4

@@ -106,11 +106,11 @@ class _Reducer:
     """Mutable working copy of a snapshot. Parts that no update changed are returned as they were."""
 
     def __init__(self, snapshot: JobSnapshot) -> None:
-        self._original = self._snapshot = snapshot
         tasks_by_id = snapshot.hand_over_tasks()
-        # That of an earlier reducer, which left it.
-        self._is_in_order = tasks_by_id is not None
-        self._tasks_by_id = {t.task_id: t for t in snapshot.tasks} if tasks_by_id is None else tasks_by_id
+        if tasks_by_id is None:  # not made by a reducer, or not for the first time
+            snapshot, tasks_by_id = _sort_parts(snapshot), {task.task_id: task for task in snapshot.tasks}
+        self._original = self._snapshot = snapshot
+        self._tasks_by_id = tasks_by_id
         self._changed_rounds: set[TaskGroupKey] = set()
         self._arguments: dict[str, Argument] = {}
         self._workflows: dict[str, Workflow] = {}
@@ -160,21 +160,24 @@ class _Reducer:
         order = {w.id: index for index, w in enumerate(workflows)}
         round_place, task_place = partial(_round_place, order=order), partial(_task_place, order=order)
         rounds, tasks = before.rounds, before.tasks
-        if not self._is_in_order or list(order) != [w.id for w in before.workflows]:
+        if list(order) != [w.id for w in before.workflows]:
             rounds, tasks = tuple(sorted(rounds, key=round_place)), tuple(sorted(tasks, key=task_place))
         changed_rounds = _merge_pairs((_find(rounds, this, round_place), this) for this in self._rounds.values())
         if changed_rounds or rounds != before.rounds:
-            changes["rounds"] = tuple(_put_in_order(rounds, changed_rounds, round_place)[-MAX_ROUNDS:])
+            in_order = _put_in_order(rounds, changed_rounds, round_place)
+            changes["rounds"] = tuple(in_order[-MAX_ROUNDS:])
+            come_or_gone = (*in_order[:-MAX_ROUNDS], *(this for known, this in changed_rounds if known is None))
+            self._changed_rounds |= {(this.workflow, this.number) for this in come_or_gone}
         changed_tasks = _merge_pairs((self._tasks_by_id.get(task_id), task) for task_id, task in self._tasks.items())
         if changed_tasks or tasks != before.tasks:
-            in_order = _put_in_order(tasks, changed_tasks, task_place)
-            changes["tasks"] = tuple(in_order[-MAX_TASKS:])
+            all_tasks = _put_in_order(tasks, changed_tasks, task_place)
+            changes["tasks"] = tuple(all_tasks[-MAX_TASKS:])
             self._tasks_by_id.update((task.task_id, task) for _, task in changed_tasks)
-            forgotten = in_order[:-MAX_TASKS]
+            forgotten = all_tasks[:-MAX_TASKS]
             for task in forgotten:
                 self._tasks_by_id.pop(task.task_id, None)
             touched = itertools.chain(forgotten, *changed_tasks)
-            self._changed_rounds = {(task.workflow, task.round) for task in touched if task is not None}
+            self._changed_rounds |= {(task.workflow, task.round) for task in touched if task is not None}
         return changes
 
     def _merge_metrics(self) -> dict[str, Any]:
@@ -187,8 +190,7 @@ class _Reducer:
         key_changed = before.key_metric != original.key_metric
         selector: Sequence[Series] = before.selector
         recorded: Sequence[Series] = before.round_metrics
-        if not self._is_in_order:
-            selector, recorded = sorted(selector, key=series_key), sorted(recorded, key=series_key)
+
         logged = {key: points for key, points in self._points.items() if key[0] == SELECTOR_VALUE}
         if logged:
             selector = _merge_series(selector, logged)[:MAX_SERIES]
@@ -369,6 +371,19 @@ class _Reducer:
         if known is None or (update.at, now_told) >= (known, told):
             self._replace(failure=update.failure)
         self.apply_one(GroupRefreshed("failure", update.at))
+
+
+def _sort_parts(snapshot: JobSnapshot) -> JobSnapshot:
+    """Return a snapshot whose rounds, tasks and series are in order; mostly the same one."""
+    order = {w.id: index for index, w in enumerate(snapshot.workflows)}
+    parts: dict[str, Any] = {
+        "rounds": tuple(sorted(snapshot.rounds, key=partial(_round_place, order=order))),
+        "tasks": tuple(sorted(snapshot.tasks, key=partial(_task_place, order=order))),
+        "selector": tuple(sorted(snapshot.selector, key=series_key)),
+        "round_metrics": tuple(sorted(snapshot.round_metrics, key=series_key)),
+    }
+    is_in_order = all(getattr(snapshot, field) == found for field, found in parts.items())
+    return snapshot if is_in_order else dataclasses.replace(snapshot, **parts)
 
 
 def series_key(series: Series) -> _SeriesKey:

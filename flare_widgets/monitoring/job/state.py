@@ -6,15 +6,15 @@ All times are seconds since the epoch (UTC).
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Set
-from dataclasses import dataclass, field
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Set
+from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
 from itertools import chain, groupby, repeat
 from operator import attrgetter, itemgetter
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...api.job_status import JobStatus, has_ended
 from ...formatting.text import format_duration
@@ -41,7 +41,7 @@ from .model import (
     Workflow,
     earliest,
 )
-from .round_tasks import RoundTasks, TaskGroupKey, group_again, group_by_round
+from .round_tasks import Column, History, RoundTasks, TaskGroupKey, find_history, round_column, update_history
 
 SCHEMA = 2
 """Version of the snapshot's JSON form; raised when a field changes its meaning (not when one is added)."""
@@ -59,33 +59,13 @@ SILENT_AFTER = 25.0
 """Seconds without a heartbeat after which a site counts as silent; sites send one every 10 s."""
 
 _UNSCHEDULED = Scheduling()
-_SUBMITTED = frozenset({"submitted"})
 _LATE_FACTOR = 3.0  # times the median duration of that kind of task
 _MIN_LATE_S = 10.0  # seconds
 _TYPICAL_TASKS = 1000  # recent tasks from which the usual duration of a task is taken
 _RECENT_ROUNDS = 5  # rounds from which the duration of the next ones is estimated
 
 
-# Tuples, as there are thousands of both, which are compared and looked up.
-class Column(NamedTuple):
-    """Column of the matrix: a round of a workflow, or a step of one, which is a task outside its rounds.
-
-    Attributes
-    ----------
-    workflow
-        The workflow's id.
-    round
-        The round's number; None for a step.
-    task, nth
-        The name of the step's task, and which of those with that name it is, from 0.
-    """
-
-    workflow: str
-    round: int | None = None
-    task: str = ""
-    nth: int = 0
-
-
+# A tuple, as there are thousands.
 class MatrixCell(NamedTuple):
     """Cell of the matrix: the work of a site in a round or a step.
 
@@ -218,6 +198,10 @@ class JobState:
     seen: tuple[StatusChange, ...] = ()
     troubled_at: float | None = None
     schema: int = SCHEMA
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What a state has found out, or has to hand over, is not for its copies.
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @property
     def parameters(self) -> dict[str, int | float | str]:
@@ -407,6 +391,8 @@ class JobState:
 
     @cached_property
     def _rounds_by_workflow(self) -> dict[str, tuple[Round, ...]]:
+        if self.rounds and "_is_in_order" in self.__dict__ and self.rounds[0].workflow == self.rounds[-1].workflow:
+            return {self.rounds[0].workflow: self.rounds}
         found: dict[str, list[Round]] = {}
         for workflow, rounds in groupby(self.rounds, attrgetter("workflow")):
             found.setdefault(workflow, []).extend(rounds)
@@ -517,16 +503,11 @@ class JobState:
     def columns(self) -> tuple[Column, ...]:
         """The columns of the matrix: rounds and steps of all workflows, in the order of their start."""
         place = self._workflow_places
-        numbers: defaultdict[str, set[int]] = defaultdict(set)
-        for workflow, rounds in self._rounds_by_workflow.items():
-            numbers[workflow] = {this.number for this in rounds}
-        for workflow, number in self._tasks_by_round:
-            if number is not None:
-                numbers[workflow].add(number)
-        if not self._steps and len(numbers.keys() - place.keys()) <= 1:
+        columns = self._history.columns
+        unknown = columns[bisect_left(columns, len(place), key=lambda of: place.get(of.workflow, len(place))) :]
+        if not self._steps and (not unknown or unknown[0].workflow == unknown[-1].workflow):
             # The usual case, of which there may be thousands: each workflow's rounds are in the order of their numbers.
-            order = sorted(numbers, key=lambda workflow: place.get(workflow, len(place)))
-            return tuple(chain.from_iterable(map(_round_column, repeat(of), sorted(numbers[of])) for of in order))
+            return columns
         starts = {(r.workflow, r.number): r.started_at for r in self.rounds}
         for (workflow, number), group in self._tasks_by_round.items():
             if number is not None and (workflow, number) not in starts:
@@ -538,7 +519,7 @@ class JobState:
         for workflow, number in sorted(starts):
             before, at = latest_start.get(workflow, 0.0), starts[workflow, number]
             latest_start[workflow] = start = before if at is None else max(at, before)
-            ranked.append(((place.get(workflow, len(place)), start, number, "", 0), _round_column(workflow, number)))
+            ranked.append(((place.get(workflow, len(place)), start, number, "", 0), round_column(workflow, number)))
         steps: dict[Column, float | None] = {}
         for task, column in self._steps.values():
             steps[column] = earliest(task.sent_at, steps.get(column))
@@ -547,13 +528,18 @@ class JobState:
             ranked.append(((place.get(column.workflow, len(place)), start, -1, column.task, column.nth), column))
         return tuple(column for _, column in sorted(ranked, key=itemgetter(0)))
 
-    @cached_property
+    @property
     def _tasks_by_round(self) -> dict[TaskGroupKey, RoundTasks]:
         """The tasks of each round, by its workflow and number, and those of each workflow that belong to none."""
-        before, changed = self.__dict__.pop("_earlier_tasks_by_round", ({}, set()))
-        if len(changed) >= len(before) >> 2:
-            return group_by_round(self.tasks)
-        return group_again(before, changed, self.tasks, self._workflow_places)
+        return self._history.tasks_by_round
+
+    @cached_property
+    def _history(self) -> History:
+        order = self._workflow_places
+        before, changed = self.__dict__.pop("_earlier_history", (None, ()))
+        if before is None or len(changed) >= len(before.columns) >> 2:
+            return find_history(self.rounds, self.tasks, order)
+        return update_history(before, changed, self.rounds, self.tasks, order, self._deployed_sites)
 
     def hand_over_tasks(self) -> dict[str, SiteTask] | None:
         """Return the tasks by id for the next state, which may change them; None if they are not left here."""
@@ -570,15 +556,17 @@ class JobState:
         tasks_by_id
             The tasks, for the state that will be made by this one: see `hand_over_tasks`.
         changed
-            The rounds to which a task has come since, or whose tasks have changed or gone.
+            The rounds that have come or gone since, and those whose tasks are others.
         """
         self.__dict__["_tasks_by_id"] = tasks_by_id
-        if self is before:
+        self.__dict__["_is_in_order"] = True
+        is_in_order = "_is_in_order" in before.__dict__ and self._workflow_places == before._workflow_places
+        if self is before or not is_in_order:
             return
-        if "_tasks_by_round" in before.__dict__:
-            self.__dict__["_earlier_tasks_by_round"] = before._tasks_by_round, changed
-        elif (earlier := before.__dict__.get("_earlier_tasks_by_round")) is not None:
-            self.__dict__["_earlier_tasks_by_round"] = earlier[0], earlier[1] | changed
+        if "_history" in before.__dict__:
+            self.__dict__["_earlier_history"] = before._history, changed
+        elif (earlier := before.__dict__.get("_earlier_history")) is not None:
+            self.__dict__["_earlier_history"] = earlier[0], earlier[1] | changed
 
     def tasks_of_round(self, workflow_id: str, number: int) -> tuple[SiteTask, ...]:
         """Return the tasks of a round."""
@@ -655,8 +643,8 @@ class JobState:
             The number of columns that are left out, the first ones.
         """
         found: list[Mapping[str, str]] = []
-        columns = self.columns[start:]
-        for column, group in zip(columns, self._groups_of(columns), strict=True):
+        for column in self.columns[start:]:
+            group = None if column.round is None else self._tasks_by_round.get((column.workflow, column.round))
             if group is not None and group.are_submitted:  # most of them
                 found.append(group.submitted)
             else:
@@ -667,18 +655,14 @@ class JobState:
 
     def states_in_columns(self, now: float, stop: int) -> list[frozenset[str]]:
         """Return the states of the sites in each of the first `stop` of `columns`; see `matrix_states`."""
-        columns = self.columns[:stop]
+        history = self._history
+        settled = history.settled if self.columns is history.columns else repeat(None)
         return [
-            _SUBMITTED
-            if group is not None and group.are_submitted
-            else frozenset(self._task_state(task, now) for task in self._tasks_in(column).values())
-            for column, group in zip(columns, self._groups_of(columns), strict=True)
+            frozenset(self._task_state(task, now) for task in self._tasks_in(column).values())
+            if states is None
+            else states
+            for column, states in zip(self.columns[:stop], settled, strict=False)
         ]
-
-    def _groups_of(self, columns: Iterable[Column]) -> list[RoundTasks | None]:
-        """Return the tasks of each of some columns; None for a round that has none, and for a step."""
-        known = self._tasks_by_round
-        return [None if this.round is None else known.get((this.workflow, this.round)) for this in columns]
 
     def _tasks_in(self, column: Column) -> dict[str, SiteTask]:
         """Return the task that counts in each cell of a column, by the site."""
@@ -835,7 +819,7 @@ class JobState:
                 continue
             known = found.get(task.site)
             if known is None or (task.sent_at or 0.0) > (known[0].sent_at or 0.0):
-                column = self._steps[task.task_id][1] if task.round is None else _round_column(workflow, task.round)
+                column = self._steps[task.task_id][1] if task.round is None else round_column(workflow, task.round)
                 found[task.site] = task, column
             if task.round is not None:
                 complete.add(task.site)
@@ -853,8 +837,11 @@ class JobState:
     @cached_property
     def participating_sites(self) -> tuple[str, ...]:
         """The names of the sites (without the server) that the job was deployed to or that had a task, sorted."""
-        deployed = {s.name for s in self.sites if s.name != "server"}
-        return tuple(sorted(deployed.union(map(attrgetter("site"), self.tasks))))
+        return tuple(sorted(self._deployed_sites | self._history.sites))
+
+    @property
+    def _deployed_sites(self) -> set[str]:
+        return {site.name for site in self.sites if site.name != "server"}
 
     # -- metrics --------------------------------------------------------------------------------------------
 
@@ -953,11 +940,6 @@ class JobState:
 @lru_cache
 def _deployment_cell(state: str) -> MatrixCell:
     return MatrixCell(state)
-
-
-@lru_cache(maxsize=20_000)
-def _round_column(workflow: str, number: int) -> Column:
-    return Column(workflow, number)
 
 
 def _late_after(usual_s: float) -> float:

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 from ...formatting.live_text import COUNT, LiveText, live
 from ...formatting.text import join_names, sanitize, shorten_names
 from ...monitoring.job.format import MAX_WAITED_FOR, site_text
+from ...monitoring.job.round_tasks import Column
 from ...monitoring.job.snapshot import JobSnapshot
-from ...monitoring.job.state import Column, MatrixCell
+from ...monitoring.job.state import MatrixCell
 
 MAX_SITES = 1000
 """The most sites in the matrix: those in trouble first."""
