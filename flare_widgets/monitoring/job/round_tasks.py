@@ -74,7 +74,7 @@ class RoundTasks:
     @cached_property
     def submitted(self) -> dict[str, str]:
         """The state of each site if all have submitted their results."""
-        return dict.fromkeys(self.last, "submitted")
+        return {task.site: "submitted" for task in self.tasks}
 
 
 def _is_submitted(task: SiteTask) -> bool:
@@ -166,12 +166,19 @@ def _settled_states(group: RoundTasks | None) -> frozenset[str] | None:
     return _SUBMITTED if group.are_submitted else None
 
 
-def group_by_round(tasks: Iterable[SiteTask]) -> dict[TaskGroupKey, RoundTasks]:
+def group_by_round(tasks: Sequence[SiteTask]) -> dict[TaskGroupKey, RoundTasks]:
     """Return the tasks of each round."""
-    found: dict[TaskGroupKey, list[SiteTask]] = {}
-    for task in tasks:
-        found.setdefault((task.workflow, task.round), []).append(task)
-    return {key: RoundTasks(tuple(group)) for key, group in found.items()}
+    found: dict[TaskGroupKey, RoundTasks] = {}
+    start, count = 0, len(tasks)
+    while start < count:
+        workflow, number, stop = tasks[start].workflow, tasks[start].round, start + 1
+        while stop < count and tasks[stop].round == number and tasks[stop].workflow == workflow:
+            stop += 1
+        key = workflow, number
+        before = found[key].tasks if key in found else ()  # they may not be all in one place
+        found[key] = RoundTasks((*before, *tasks[start:stop]))
+        start = stop
+    return found
 
 
 def group_again(

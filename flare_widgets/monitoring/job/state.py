@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Set
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
-from itertools import chain, groupby, repeat
+from itertools import chain, groupby
 from operator import attrgetter, itemgetter
 from statistics import median
 from typing import Any, NamedTuple
@@ -643,10 +643,9 @@ class JobState:
             The number of columns that are left out, the first ones.
         """
         found: list[Mapping[str, str]] = []
-        for column in self.columns[start:]:
-            group = None if column.round is None else self._tasks_by_round.get((column.workflow, column.round))
-            if group is not None and group.are_submitted:  # most of them
-                found.append(group.submitted)
+        for column, settled in zip(self.columns[start:], self._settled_states[start:], strict=True):
+            if settled and column.round is not None:  # most of them
+                found.append(self._tasks_by_round[column.workflow, column.round].submitted)
             else:
                 found.append({site: self._task_state(task, now) for site, task in self._tasks_in(column).items()})
         if self.has_open_column and found:
@@ -655,14 +654,18 @@ class JobState:
 
     def states_in_columns(self, now: float, stop: int) -> list[frozenset[str]]:
         """Return the states of the sites in each of the first `stop` of `columns`; see `matrix_states`."""
-        history = self._history
-        settled = history.settled if self.columns is history.columns else repeat(None)
         return [
             frozenset(self._task_state(task, now) for task in self._tasks_in(column).values())
-            if states is None
-            else states
-            for column, states in zip(self.columns[:stop], settled, strict=False)
+            if settled is None
+            else settled
+            for column, settled in zip(self.columns[:stop], self._settled_states[:stop], strict=True)
         ]
+
+    @property
+    def _settled_states(self) -> Sequence[frozenset[str] | None]:
+        """The states of the sites in each of `columns` that has no others whatever the time; else None."""
+        history = self._history
+        return history.settled if self.columns is history.columns else [None] * len(self.columns)
 
     def _tasks_in(self, column: Column) -> dict[str, SiteTask]:
         """Return the task that counts in each cell of a column, by the site."""
