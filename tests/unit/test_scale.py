@@ -107,7 +107,7 @@ def test_rounds_that_did_not_change_are_not_grouped_again(job: JobSnapshot, monk
 def test_columns_that_did_not_change_are_not_made_again(job: JobSnapshot, monkeypatch: pytest.MonkeyPatch) -> None:
     before = apply_updates(job, facts_of(ROUNDS))
     build_view_model(before, 140.0)
-    settled = count_calls(monkeypatch, round_tasks, "_settled_states")
+    settled = count_calls(monkeypatch, round_tasks, "settled_states")
     made = count_calls(monkeypatch, round_tasks, "round_column")
     after = apply_updates(before, facts_of(ROUNDS + 1, sites=1))
     build_view_model(after, 141.0)

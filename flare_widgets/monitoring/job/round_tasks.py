@@ -113,7 +113,7 @@ def find_history(rounds: Sequence[Round], tasks: Sequence[SiteTask], order: Mapp
             numbers[workflow].add(number)
     workflows = sorted(numbers, key=lambda workflow: group_place(workflow, 0, order))
     columns = tuple(round_column(workflow, number) for workflow in workflows for number in sorted(numbers[workflow]))
-    settled = tuple(_settled_states(groups.get((column.workflow, column.round))) for column in columns)
+    settled = tuple(settled_states(groups.get((column.workflow, column.round))) for column in columns)
     return History(groups, columns, settled, {task.site for task in tasks})
 
 
@@ -156,11 +156,12 @@ def update_history(
         has_begun = nth < len(rounds) and (rounds[nth].workflow, rounds[nth].number) == key
         is_there = has_begun or group is not None
         columns[at : at + is_known] = [round_column(workflow, number)] if is_there else []
-        settled[at : at + is_known] = [_settled_states(group)] if is_there else []
+        settled[at : at + is_known] = [settled_states(group)] if is_there else []
     return History(groups, tuple(columns), tuple(settled), sites)
 
 
-def _settled_states(group: RoundTasks | None) -> frozenset[str] | None:
+def settled_states(group: RoundTasks | None) -> frozenset[str] | None:
+    """Return the states of the sites in a round if they stay so, whatever the time; else None."""
     if group is None:
         return _NO_STATES
     return _SUBMITTED if group.are_submitted else None

@@ -41,7 +41,16 @@ from .model import (
     Workflow,
     earliest,
 )
-from .round_tasks import Column, History, RoundTasks, TaskGroupKey, find_history, round_column, update_history
+from .round_tasks import (
+    Column,
+    History,
+    RoundTasks,
+    TaskGroupKey,
+    find_history,
+    round_column,
+    settled_states,
+    update_history,
+)
 
 SCHEMA = 2
 """Version of the snapshot's JSON form; raised when a field changes its meaning (not when one is added)."""
@@ -661,11 +670,14 @@ class JobState:
             for column, settled in zip(self.columns[:stop], self._settled_states[:stop], strict=True)
         ]
 
-    @property
+    @cached_property
     def _settled_states(self) -> Sequence[frozenset[str] | None]:
         """The states of the sites in each of `columns` that has no others whatever the time; else None."""
         history = self._history
-        return history.settled if self.columns is history.columns else [None] * len(self.columns)
+        if self.columns is history.columns:
+            return history.settled
+        groups = history.tasks_by_round
+        return [None if c.round is None else settled_states(groups.get((c.workflow, c.round))) for c in self.columns]
 
     def _tasks_in(self, column: Column) -> dict[str, SiteTask]:
         """Return the task that counts in each cell of a column, by the site."""
