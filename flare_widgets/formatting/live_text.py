@@ -121,6 +121,8 @@ def to_json(view_model: Any) -> dict[str, Any]:
 
 
 def _value_to_json(value: Any) -> Any:
+    if isinstance(value, (str, float, int)):  # most of them
+        return value
     if isinstance(value, LiveText):
         return value.to_json()
     if dataclasses.is_dataclass(value):

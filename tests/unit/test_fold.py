@@ -27,7 +27,8 @@ from flare_widgets.monitoring.job.model import (
     Workflow,
 )
 from flare_widgets.monitoring.job.reducer import MAX_EVENTS, MAX_ROUNDS, MAX_SERIES
-from flare_widgets.monitoring.job.state import SCHEDULER_IDLE_AFTER_S, SILENT_AFTER, ZOMBIE_AFTER, Column, MatrixCell
+from flare_widgets.monitoring.job.round_tasks import Column
+from flare_widgets.monitoring.job.state import SCHEDULER_IDLE_AFTER_S, SILENT_AFTER, ZOMBIE_AFTER, MatrixCell
 from flare_widgets.monitoring.job.updates import (
     ConnectionProblem,
     Diagnosed,

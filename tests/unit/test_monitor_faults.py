@@ -21,7 +21,7 @@ from flare_widgets.api import MonitorReturnCode
 from flare_widgets.errors import AuthorizationError, JobNotFound, NoConnection, SessionClosed
 from flare_widgets.monitoring import JobSnapshot, Monitor, Watch, WatchState, apply_updates
 from flare_widgets.monitoring import monitor as monitor_module
-from flare_widgets.monitoring.job import state
+from flare_widgets.monitoring.job import round_tasks, state
 
 PATIENCE = 20.0
 Make = Callable[..., Monitor]
@@ -254,7 +254,9 @@ def test_many_rounds_do_not_leak_resources(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(folding, "MAX_ROUNDS", 100)
     monkeypatch.setattr(folding, "MAX_TASKS", 200)
     monkeypatch.setattr("flare_widgets.monitoring.logs.facts._MAX_CACHED_TASKS", 200)
-    monkeypatch.setattr(state, "_round_column", lru_cache(200)(state._round_column.__wrapped__))
+    small_cache = lru_cache(200)(round_tasks.round_column.__wrapped__)
+    for module in (round_tasks, state):
+        monkeypatch.setattr(module, "round_column", small_cache)
     files, number = session.files["job"], 0
     files.rotate_at = 50_000
 

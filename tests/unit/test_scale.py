@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
+from random import Random
 from typing import Any
 
 import comm
@@ -13,7 +15,7 @@ from recording import RecordingComm
 
 from flare_widgets.monitoring.job import reducer, round_tasks, state
 from flare_widgets.monitoring.job.format import describe
-from flare_widgets.monitoring.job.model import Point, Round, SiteTask, Workflow
+from flare_widgets.monitoring.job.model import RANK_RECORD, BestRound, KeyMetric, Point, Round, SiteTask, Workflow
 from flare_widgets.monitoring.job.reducer import apply_updates
 from flare_widgets.monitoring.job.snapshot import JobSnapshot
 from flare_widgets.monitoring.job.updates import JobMeta, MetricValue, Update
@@ -54,12 +56,20 @@ def count_calls(monkeypatch: pytest.MonkeyPatch, where: Any, name: str) -> list[
 
 
 def test_news_is_put_in_its_place(job: JobSnapshot, monkeypatch: pytest.MonkeyPatch) -> None:
-    placed = count_calls(monkeypatch, reducer, "_task_sort_key")
+    job = apply_updates(job, facts_of(ROUNDS - 1, sites=0))  # the one before may have been given up by another test
+    placed = count_calls(monkeypatch, reducer, "group_place")
+    named = count_calls(monkeypatch, reducer, "series_key")
     merged = count_calls(monkeypatch, reducer, "_merge_into")
     after = apply_updates(job, facts_of(ROUNDS, sites=1))
     assert len(after.tasks) == len(job.tasks) + 1
-    assert len(placed) < 20
+    assert len(placed) < 40
+    assert len(named) < 20
     assert len(merged) < 10
+    changed = SiteTask("site-1-7", "site-1", "train", 7, 107.0, 109.0, "OK", WORKFLOW)
+    placed.clear()
+    later = apply_updates(after, [changed])
+    assert [new for old, new in zip(after.tasks, later.tasks, strict=True) if new is not old] == [changed]
+    assert len(placed) < 40
     changed = [new for old, new in zip(job.round_metrics, after.round_metrics, strict=True) if new is not old]
     assert [len(series.points) for series in changed] == [ROUNDS + 1]
 
@@ -94,17 +104,76 @@ def test_rounds_that_did_not_change_are_not_grouped_again(job: JobSnapshot, monk
     assert after.matrix_states(141.0) == JobSnapshot(**fields_of(after)).matrix_states(141.0)
 
 
-@pytest.mark.parametrize("order", [[0, 0, 1, 1, 2], [0, 1, 0, 2, 1], [None, 0, None, 0], [2, 1, 1], []])
-@pytest.mark.parametrize("known", [0, 1, 3, 5])
-def test_tasks_are_grouped_as_if_nothing_was_known(order: list[int | None], known: int) -> None:
-    tasks = tuple(SiteTask(f"{n}", "site-1", "train", number, workflow="w") for n, number in enumerate(order))
-    before = round_tasks.group_by_round(tasks[:known])
-    whole, again = round_tasks.group_by_round(tasks), round_tasks.group_by_round(tasks, before)
+def test_columns_that_did_not_change_are_not_made_again(job: JobSnapshot, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = apply_updates(job, facts_of(ROUNDS))
+    build_view_model(before, 140.0)
+    settled = count_calls(monkeypatch, round_tasks, "settled_states")
+    made = count_calls(monkeypatch, round_tasks, "round_column")
+    after = apply_updates(before, facts_of(ROUNDS + 1, sites=1))
+    build_view_model(after, 141.0)
+    assert len(settled) == len(made) == 1
+    assert after.columns[:-1] == before.columns
+
+
+def random_facts(random: Random) -> list[Update]:
+    number, site, workflow = random.randrange(8), f"site-{random.randrange(9)}", random.choice(["a", "b", "b", "b"])
+    which, name = random.choice([number, number, number, None]), random.choice(["train", "train", "setup"])
+    task_id = f"{workflow}-{which}-{site}-{name}"
+    returned_at, code = random.choice([(None, ""), (9.0, "OK"), (9.0, "OK"), (9.0, "EXECUTION_EXCEPTION")])
+    task = SiteTask(task_id, site, name, which, 1.0, returned_at, code, workflow, is_setup=name == "setup")
+    return random.choice([[task], [task], [Round(number, float(number), None, workflow)], [Workflow(workflow)]])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_kept_history_is_as_if_found_anew(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = Random(seed)
+    monkeypatch.setattr(reducer, "MAX_TASKS", random.choice([5, 12, 1000]))
+    monkeypatch.setattr(reducer, "MAX_ROUNDS", random.choice([4, 1000]))
+    after = apply_updates(JobSnapshot("job"), [JobMeta({"status": "RUNNING", "deploy_map": {"app": ["site-1"]}}, 99.0)])
+    for _ in range(80):
+        after = apply_updates(after, random_facts(random))
+        if random.random() < 0.5:  # not each snapshot is shown
+            anew = JobSnapshot(**fields_of(after))
+            assert (after.columns, after.participating_sites) == (anew.columns, anew.participating_sites)
+            assert after.matrix_states(10.0) == anew.matrix_states(10.0)
+            assert after.states_in_columns(10.0, 99) == anew.states_in_columns(10.0, 99)
+            assert after.site_states(10.0) == anew.site_states(10.0)
+
+
+def test_copy_of_snapshot_has_nothing_to_hand_over(job: JobSnapshot) -> None:
+    before = apply_updates(job, facts_of(ROUNDS))
+    other = copy.copy(before)
+    whole = apply_updates(before, facts_of(ROUNDS + 1))
+    assert other == before
+    assert apply_updates(other, facts_of(ROUNDS + 1)) == apply_updates(before, facts_of(ROUNDS + 1)) == whole
+
+
+def test_parts_in_any_order_are_put_in_order(job: JobSnapshot) -> None:
+    fields = fields_of(job)
+    mixed = {name: tuple(reversed(fields[name])) for name in ("rounds", "tasks", "round_metrics")}
+    assert apply_updates(JobSnapshot(**fields | mixed), facts_of(ROUNDS)) == apply_updates(job, facts_of(ROUNDS))
+
+
+@pytest.mark.parametrize("rounds", [[3], [5], [3, 5], [0, 9, None], [None, 2]])
+def test_tasks_are_grouped_as_if_nothing_was_known(rounds: list[int | None]) -> None:
+    def task(number: int | None, name: str = "train") -> SiteTask:
+        return SiteTask(f"{number}-{name}", "site-1", name, number, workflow="w")
+
+    tasks = [task(number) for number in (*range(9), None)]
+    before = round_tasks.group_by_round(tasks)
+    # In each of the rounds, or of those without, one task goes and another one comes.
+    after = [each for each in tasks if each.round not in rounds] + [task(number, "again") for number in rounds]
+    after.sort(key=lambda each: round_tasks.group_place("w", each.round, {}))
+    again = round_tasks.group_again(before, {("w", number) for number in rounds}, after, {})
+    whole = round_tasks.group_by_round(after)
     assert {key: group.tasks for key, group in again.items()} == {key: group.tasks for key, group in whole.items()}
-    rounds = {number for number in order if number is not None}
-    assert {key: group.tasks for key, group in whole.items()} == {
-        ("w", number): tuple(task for task in tasks if task.round == number) for number in rounds
-    }
+    assert [key for key in again if again[key] is not before.get(key)] == [key for key in again if key[1] in rounds]
+
+
+def test_round_without_tasks_is_forgotten() -> None:
+    tasks = [SiteTask(f"{number}", "site-1", "train", number, workflow="w") for number in range(9)]
+    before = round_tasks.group_by_round(tasks)
+    assert list(round_tasks.group_again(before, {("w", 0)}, tasks[1:], {})) == [("w", number) for number in range(1, 9)]
 
 
 def fields_of(snapshot: JobSnapshot) -> dict[str, Any]:
@@ -161,6 +230,26 @@ def test_series_that_did_not_change_are_not_made_again(view: JobView, monkeypatc
     assert [name for name in after if after[name] is not before[name]] == [f"mean of {SITES} sites", "site-7"]
     assert len(finite) < 3 * ROUNDS, "the points of the other sites were looked at"
     assert made == []
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_kept_lines_are_as_if_drawn_anew(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = Random(seed)
+    monkeypatch.setattr(metrics, "_MIN_POINTS_PER_LINE", 6)
+    monkeypatch.setattr(metrics, "_MAX_POINTS", 60)
+    monkeypatch.setattr(metrics, "MAX_SITES", 4)  # so that lines come and go
+    charts = metrics.MetricsJsonCache()
+    after = apply_updates(JobSnapshot("job"), [Workflow("w", total_rounds=99), KeyMetric("accuracy")])
+    for number in range(40):
+        sites = [f"site-{n}" for n in range(8) if random.random() < 0.8]
+        late = random.randrange(40)
+        values = [(site, number if random.random() < 0.97 else late) for site in ("", *sites)]
+        facts: list[Update] = [MetricValue("accuracy", of, Point(at, random.random()), "w") for of, at in values]
+        best = BestRound(random.randrange(number + 1), number, RANK_RECORD, "w")
+        after = apply_updates(after, [Round(number, 1.0 * number, None, "w"), best, *facts])
+        drawn, anew = charts(after), metrics.MetricsJsonCache()
+        anew._memory._outliers = charts._memory._outliers  # those of the beginning of the round
+        assert drawn == anew(after)
 
 
 @pytest.mark.parametrize("first", [0, 70_000])

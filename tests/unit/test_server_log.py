@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from flare_widgets.monitoring import JobSnapshot, apply_updates
 from flare_widgets.monitoring.job.model import KeyMetric, Point, Round, SiteTask, Workflow
-from flare_widgets.monitoring.job.state import Column
+from flare_widgets.monitoring.job.round_tasks import Column
 from flare_widgets.monitoring.job.updates import MetricValue, Update
 from flare_widgets.monitoring.logs.facts import ServerLogParser
 from flare_widgets.monitoring.logs.files import (

@@ -5,14 +5,14 @@ The same sentence everywhere, for the time it is read at. Nothing in a snapshot 
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Iterator, Sequence
 
 from ...api.job_status import JobStatus
 from ...formatting.text import SHORT_ID, format_duration, format_number, join_names, sanitize
-from .model import RANK_SELECTOR, Freshness, Point, Workflow
-from .state import Column, JobState, MatrixCell
+from .model import RANK_SELECTOR, Freshness, Workflow
+from .round_tasks import Column
+from .state import JobState, MatrixCell
 from .trouble import absence_note, status_text, waiting_note
 
 MAX_NAMED = 4
@@ -151,7 +151,7 @@ def metric_place(snapshot: JobState, number: int, workflow_id: str) -> str:
     """
     unit = "round" if snapshot.rounds_of(workflow_id) else "step"
     words = f"{unit} {snapshot.nth_round(number, workflow_id)}"
-    with_rounds = list(dict.fromkeys(r.workflow for r in snapshot.rounds))
+    with_rounds = snapshot.workflows_with_rounds
     if len(with_rounds) < 2 or workflow_id not in with_rounds:
         return words
     ids = [w.id for w in snapshot.workflows]
@@ -185,7 +185,7 @@ def finished_share(snapshot: JobState) -> float | None:
 
 def untold_notes(snapshot: JobState) -> list[str]:
     """Return the sentences about what FLARE does not tell of the workflows that have started, or not yet."""
-    with_rounds = {r.workflow for r in snapshot.rounds}
+    with_rounds = snapshot.workflows_with_rounds
     started = [w for w in snapshot.workflows if w.started_at is not None or w.id in with_rounds]
     sentences = [s for w in started for s in (*w.untold, *(() if snapshot.ended else w.told_at_end))]
     return list(dict.fromkeys(map(sanitize, sentences)))
@@ -202,7 +202,7 @@ def live_metrics_note(snapshot: JobState) -> str:
     if snapshot.has_live_metrics or not is_running or not snapshot.current_rounds or not is_readable:
         return ""
     key = snapshot.key_metric
-    measured = {(series.name, series.workflow) for series in snapshot.round_metrics if series.points}
+    measured = snapshot.series_by_metric.keys()
     if measured - metrics_without_first_round(snapshot):
         return ""
     if key is None:
@@ -251,18 +251,14 @@ def metrics_without_first_round(snapshot: JobState) -> frozenset[tuple[str, str]
     """
     if snapshot.ended:
         return frozenset()
-    first: dict[tuple[str, str], Point] = {}
-    for series in snapshot.round_metrics:
-        if series.points:
-            which, point = (series.name, series.workflow), series.points[0]
-            known = first.get(which)
-            if known is None or (point.round, -point.rank) < (known.round, -known.rank):
-                first[which] = point
-    return frozenset(
-        (name, workflow)
-        for (name, workflow), point in first.items()
-        if point.rank == RANK_SELECTOR and snapshot.nth_round(point.round, workflow) == _FIRST_SELECTED_ROUND
-    )
+    found = set()
+    for (name, workflow), all_series in snapshot.series_by_metric.items():
+        first = min(series.points[0].round for series in all_series)
+        if snapshot.nth_round(first, workflow) == _FIRST_SELECTED_ROUND:
+            ranks = {series.points[0].rank for series in all_series if series.points[0].round == first}
+            if ranks == {RANK_SELECTOR}:
+                found.add((name, workflow))
+    return frozenset(found)
 
 
 def _finished_text(snapshot: JobState, of: str) -> str:
@@ -287,7 +283,7 @@ def _counted_workflows(snapshot: JobState) -> list[Workflow]:
 
     Those of a workflow that the job did not get to count too: they were not finished.
     """
-    with_rounds = {r.workflow for r in snapshot.rounds}
+    with_rounds = snapshot.workflows_with_rounds
     is_complete = JobStatus.of(snapshot.status) is JobStatus.COMPLETED
     workflows = [*snapshot.workflows, *map(Workflow, with_rounds - {w.id for w in snapshot.workflows})]
     known = [w for w in workflows if w.total_rounds and not w.is_self_directed and not is_complete]
@@ -399,9 +395,9 @@ def _sites_text(snapshot: JobState, as_of: float) -> str:
         )
     by_word: dict[str, list[str]] = {}
     for site, cell in states.items():
-        by_word.setdefault(_STATE_LABELS.get(cell.state, cell.state), []).append(sanitize(site, _MAX_SITE_CHARS))
+        by_word.setdefault(_STATE_LABELS.get(cell.state, cell.state), []).append(site)
     bad = [
-        f"{join_names(by_word.pop(word), MAX_NAMED + 1)} {word}"
+        f"{join_names([sanitize(site, _MAX_SITE_CHARS) for site in by_word.pop(word)], MAX_NAMED + 1)} {word}"
         for word in ("failed", "silent", "late")
         if word in by_word
     ]
@@ -420,7 +416,7 @@ def _state_text(snapshot: JobState, site: str, cell: MatrixCell, pending: Sequen
     if cell.state == "failed":
         return "failed"
     if cell.column is not None and cell.column == (snapshot.columns or (None,))[-1]:
-        cell = dataclasses.replace(cell, column=None)  # the round is in the sentence already
+        cell = cell._replace(column=None)  # the round is in the sentence already
     return site_text(snapshot, cell)
 
 

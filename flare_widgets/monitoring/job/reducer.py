@@ -11,9 +11,8 @@ import dataclasses
 import functools
 import itertools
 import math
-from collections.abc import Callable, Collection, Iterable
-from functools import singledispatch
-from operator import attrgetter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial, singledispatch
 from typing import Any, TypeVar
 
 from ...api.job_status import has_ended
@@ -40,6 +39,7 @@ from .model import (
     earliest,
     latest,
 )
+from .round_tasks import TaskGroupKey, group_place
 from .snapshot import JobSnapshot
 from .updates import (
     ConnectionProblem,
@@ -106,7 +106,12 @@ class _Reducer:
     """Mutable working copy of a snapshot. Parts that no update changed are returned as they were."""
 
     def __init__(self, snapshot: JobSnapshot) -> None:
+        tasks_by_id = snapshot.hand_over_tasks()
+        if tasks_by_id is None:  # not made by a reducer, or not for the first time
+            snapshot, tasks_by_id = _sort_parts(snapshot), {task.task_id: task for task in snapshot.tasks}
         self._original = self._snapshot = snapshot
+        self._tasks_by_id = tasks_by_id
+        self._changed_rounds: set[TaskGroupKey] = set()
         self._arguments: dict[str, Argument] = {}
         self._workflows: dict[str, Workflow] = {}
         self._rounds: dict[tuple[str, int], Round] = {}
@@ -127,18 +132,7 @@ class _Reducer:
         if self._workflows:
             workflows = _merge_all({w.id: w for w in before.workflows}, self._workflows)
             changes["workflows"] = tuple(sorted(workflows.values(), key=_workflow_sort_key)[:MAX_WORKFLOWS])
-        order = {w.id: index for index, w in enumerate(changes.get("workflows", before.workflows))}
-        is_reordered = list(order) != [w.id for w in before.workflows]
-        if self._rounds or is_reordered:
-            rounds = _merge_in_order(
-                before.rounds, self._rounds, _round_key, lambda r: _round_sort_key(r, order), is_reordered
-            )
-            changes["rounds"] = tuple(rounds[-MAX_ROUNDS:])
-        if self._tasks or is_reordered:
-            tasks = _merge_in_order(
-                before.tasks, self._tasks, _task_key, lambda t: _task_sort_key(t, order), is_reordered
-            )
-            changes["tasks"] = tuple(tasks[-MAX_TASKS:])
+        changes |= self._merge_rounds_and_tasks(changes.get("workflows", before.workflows))
         changes |= self._merge_metrics()
         if self._scalars:
             changes["live_scalars"] = _merge_scalars(before.live_scalars, self._scalars)
@@ -157,8 +151,34 @@ class _Reducer:
             groups = _merge_all({f.group: f for f in before.freshness}, self._freshness)
             changes["freshness"] = tuple(groups[group] for group in sorted(groups))
         after = dataclasses.replace(before, **changes) if changes else before
-        after.take_over(self._original)
+        after.take_over(self._original, self._tasks_by_id, self._changed_rounds)
         return after
+
+    def _merge_rounds_and_tasks(self, workflows: Sequence[Workflow]) -> dict[str, Any]:
+        """Return the changed ones of the two fields."""
+        before, changes = self._original, dict[str, Any]()
+        order = {w.id: index for index, w in enumerate(workflows)}
+        round_place, task_place = partial(_round_place, order=order), partial(_task_place, order=order)
+        rounds, tasks = before.rounds, before.tasks
+        if list(order) != [w.id for w in before.workflows]:
+            rounds, tasks = tuple(sorted(rounds, key=round_place)), tuple(sorted(tasks, key=task_place))
+        changed_rounds = _merge_pairs((_find(rounds, this, round_place), this) for this in self._rounds.values())
+        if changed_rounds or rounds != before.rounds:
+            in_order = _put_in_order(rounds, changed_rounds, round_place)
+            changes["rounds"] = tuple(in_order[-MAX_ROUNDS:])
+            come_or_gone = (*in_order[:-MAX_ROUNDS], *(this for known, this in changed_rounds if known is None))
+            self._changed_rounds |= {(this.workflow, this.number) for this in come_or_gone}
+        changed_tasks = _merge_pairs((self._tasks_by_id.get(task_id), task) for task_id, task in self._tasks.items())
+        if changed_tasks or tasks != before.tasks:
+            all_tasks = _put_in_order(tasks, changed_tasks, task_place)
+            changes["tasks"] = tuple(all_tasks[-MAX_TASKS:])
+            self._tasks_by_id.update((task.task_id, task) for _, task in changed_tasks)
+            forgotten = all_tasks[:-MAX_TASKS]
+            for task in forgotten:
+                self._tasks_by_id.pop(task.task_id, None)
+            touched = itertools.chain(forgotten, *changed_tasks)
+            self._changed_rounds |= {(task.workflow, task.round) for task in touched if task is not None}
+        return changes
 
     def _merge_metrics(self) -> dict[str, Any]:
         """Return the changed fields of the metrics.
@@ -168,23 +188,24 @@ class _Reducer:
         before, original = self._snapshot, self._original
         changes = dict[str, Any]()
         key_changed = before.key_metric != original.key_metric
-        selector = {series_key(s): s for s in before.selector}
+        selector: Sequence[Series] = before.selector
+        recorded: Sequence[Series] = before.round_metrics
+
         logged = {key: points for key, points in self._points.items() if key[0] == SELECTOR_VALUE}
         if logged:
-            selector = _first_series(_merge_series(selector, logged))
-            changes["selector"] = tuple(selector.values())
+            selector = _merge_series(selector, logged)[:MAX_SERIES]
+            changes["selector"] = tuple(selector)
         if self._points or (key_changed and selector):
-            recorded = {series_key(s): s for s in before.round_metrics}
             if key_changed:
                 recorded = _without_selector_values(recorded)
             recorded = _merge_series(recorded, {k: v for k, v in self._points.items() if k not in logged})
             shown = [
-                each if key_changed else _keep_rounds(each, logged[key])
-                for key, each in selector.items()
-                if key_changed or key in logged
+                each if key_changed else _keep_rounds(each, logged[series_key(each)])
+                for each in selector
+                if key_changed or series_key(each) in logged
             ]
             recorded = _merge_series(recorded, dict(_as_key_metric(each, before.key_metric) for each in shown))
-            changes["round_metrics"] = tuple(_first_series(recorded).values())
+            changes["round_metrics"] = tuple(recorded[:MAX_SERIES])
         if self._bests:
             known = [*self._bests, *(best for best in (before.selector_best, before.recorded_best) if best is not None)]
             for field, is_selector in (("selector_best", True), ("recorded_best", False)):
@@ -352,37 +373,42 @@ class _Reducer:
         self.apply_one(GroupRefreshed("failure", update.at))
 
 
+def _sort_parts(snapshot: JobSnapshot) -> JobSnapshot:
+    """Return a snapshot whose rounds, tasks and series are in order; mostly the same one."""
+    order = {w.id: index for index, w in enumerate(snapshot.workflows)}
+    parts: dict[str, Any] = {
+        "rounds": tuple(sorted(snapshot.rounds, key=partial(_round_place, order=order))),
+        "tasks": tuple(sorted(snapshot.tasks, key=partial(_task_place, order=order))),
+        "selector": tuple(sorted(snapshot.selector, key=series_key)),
+        "round_metrics": tuple(sorted(snapshot.round_metrics, key=series_key)),
+    }
+    is_in_order = all(getattr(snapshot, field) == found for field, found in parts.items())
+    return snapshot if is_in_order else dataclasses.replace(snapshot, **parts)
+
+
 def series_key(series: Series) -> _SeriesKey:
     """Return the name, the site and the workflow of a series."""
     return series.name, series.site, series.workflow
 
 
-def _merge_series(
-    known: dict[_SeriesKey, Series], more: dict[_SeriesKey, dict[int, Point]]
-) -> dict[_SeriesKey, Series]:
-    merged = dict(known)
+def _merge_series(known: Sequence[Series], more: dict[_SeriesKey, dict[int, Point]]) -> list[Series]:
+    """Return known series, in order, with more points; those that are new are put into their places."""
+    merged = list(known)
     for key, points in more.items():
-        series = merged.get(key)
-        known_points = () if series is None else series.points
+        place = bisect.bisect_left(merged, key, key=series_key)
+        is_known = place < len(merged) and series_key(merged[place]) == key
+        known_points = merged[place].points if is_known else ()
         # Mostly they are of rounds after those that are known.
         at = bisect.bisect_left(known_points, min(points), key=_round_of) if points else len(known_points)
         later = _merge_all({p.round: p for p in known_points[at:]}, points)
         name, site, workflow = key
         in_order = (*known_points[:at], *(later[n] for n in sorted(later)))
-        merged[key] = Series(name, site, in_order[-MAX_ROUNDS:], workflow)
+        merged[place : place + is_known] = [Series(name, site, in_order[-MAX_ROUNDS:], workflow)]
     return merged
 
 
 def _round_of(point: Point) -> int:
     return point.round
-
-
-def _first_series(series: dict[_SeriesKey, Series]) -> dict[_SeriesKey, Series]:
-    """Return as many as a snapshot may have, in order."""
-    keys = list(series)
-    if len(keys) <= MAX_SERIES and all(a < b for a, b in itertools.pairwise(keys)):
-        return series
-    return {key: series[key] for key in sorted(keys)[:MAX_SERIES]}
 
 
 def _merge_scalars(
@@ -400,12 +426,12 @@ def _merge_scalars(
     return tuple(merged[key] for key in sorted(merged)[:MAX_STEP_SERIES])
 
 
-def _without_selector_values(known: dict[_SeriesKey, Series]) -> dict[_SeriesKey, Series]:
-    kept = {}
-    for key, series in known.items():
+def _without_selector_values(known: Iterable[Series]) -> list[Series]:
+    kept = []
+    for series in known:
         points = tuple(point for point in series.points if point.rank != RANK_SELECTOR)
         if points:
-            kept[key] = series if len(points) == len(series.points) else dataclasses.replace(series, points=points)
+            kept.append(series if len(points) == len(series.points) else dataclasses.replace(series, points=points))
     return kept
 
 
@@ -456,11 +482,6 @@ def _workflow_sort_key(workflow: Workflow) -> tuple[float, float, str]:
     return position, math.inf if workflow.started_at is None else workflow.started_at, workflow.id
 
 
-def _place(order: dict[str, int], workflow: str) -> tuple[int, str]:
-    """Return the place of a workflow in the order of all; an unknown one comes last."""
-    return order.get(workflow, len(order)), workflow
-
-
 def _merge_into(into: dict[K, V], key: K, value: V) -> None:
     known = into.get(key)
     into[key] = value if known is None else known.merge(value)
@@ -472,41 +493,37 @@ def _merge_all(known: dict[K, V], more: dict[K, V]) -> dict[K, V]:
     return known
 
 
-def _merge_in_order(
-    known: tuple[P, ...],
-    more: dict[K, P],
-    key_of: Callable[[P], K],
-    sort_key: Callable[[P], Any],
-    is_reordered: bool,
-) -> list[P]:
-    """Return known parts, in order, merged with others; those that are new or changed are put into their places."""
-    merged: dict[K, P] = dict(more)
+def _find(parts: Sequence[P], like: P, place_of: Callable[[P], Any]) -> P | None:
+    """Return the part that has the place of another one, of parts in order; None if there is none."""
+    place = place_of(like)
+    index = bisect.bisect_left(parts, place, key=place_of)
+    return parts[index] if index < len(parts) and place_of(parts[index]) == place else None
+
+
+def _merge_pairs(pairs: Iterable[tuple[P | None, P]]) -> list[tuple[P | None, P]]:
+    """Return each known part, or None, with what it becomes by another one, if that is anything else."""
+    merged = [(known, more if known is None else known.merge(more)) for known, more in pairs]
+    return [(known, part) for known, part in merged if part != known]
+
+
+def _put_in_order(known: Sequence[P], changed: Sequence[tuple[P | None, P]], place_of: Callable[[P], Any]) -> list[P]:
+    """Return known parts, in order, some of which are replaced; those that are new or changed get their places."""
+    if len(changed) > max(_FEW_PARTS, len(known) >> 4):
+        replaced = {id(part) for part, _ in changed}
+        kept = [part for part in known if id(part) not in replaced]
+        return sorted(kept + [part for _, part in changed], key=place_of)
     kept = list(known)
-    for place in reversed([place for place, key in enumerate(map(key_of, known)) if key in more]):
-        part = kept.pop(place)
-        merged[key_of(part)] = part.merge(more[key_of(part)])
-    if is_reordered or len(merged) > max(_FEW_PARTS, len(kept) >> 4):
-        return sorted(kept + list(merged.values()), key=sort_key)
-    for part in merged.values():
-        bisect.insort(kept, part, key=sort_key)
+    for before, after in changed:
+        if before is not None:
+            del kept[bisect.bisect_left(kept, place_of(before), key=place_of)]
+        bisect.insort(kept, after, key=place_of)
     return kept
 
 
-# In C: they are called for each part that is known.
-_round_key: Callable[[Round], tuple[str, int]] = attrgetter("workflow", "number")
-_task_key: Callable[[SiteTask], str] = attrgetter("task_id")
+def _round_place(this: Round, order: dict[str, int]) -> tuple[int, str, float]:
+    return group_place(this.workflow, this.number, order)
 
 
-def _round_sort_key(this: Round, order: dict[str, int]) -> tuple[int, str, int]:
-    return *_place(order, this.workflow), this.number
-
-
-def _task_sort_key(task: SiteTask, order: dict[str, int]) -> tuple[int, str, float, str, float, str]:
-    return (
-        order.get(task.workflow, len(order)),
-        task.workflow,
-        math.inf if task.round is None else task.round,
-        task.site,
-        math.inf if task.sent_at is None else task.sent_at,
-        task.task_id,
-    )
+def _task_place(task: SiteTask, order: dict[str, int]) -> tuple[tuple[int, str, float], str, float, str]:
+    sent_at = math.inf if task.sent_at is None else task.sent_at
+    return group_place(task.workflow, task.round, order), task.site, sent_at, task.task_id

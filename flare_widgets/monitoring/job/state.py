@@ -5,15 +5,16 @@ All times are seconds since the epoch (UTC).
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
-from operator import itemgetter
+from itertools import chain, groupby
+from operator import attrgetter, itemgetter
 from statistics import median
+from typing import Any, NamedTuple
 
 from ...api.job_status import JobStatus, has_ended
 from ...formatting.text import format_duration
@@ -40,7 +41,16 @@ from .model import (
     Workflow,
     earliest,
 )
-from .round_tasks import RoundKey, RoundTasks, group_by_round
+from .round_tasks import (
+    Column,
+    History,
+    RoundTasks,
+    TaskGroupKey,
+    find_history,
+    round_column,
+    settled_states,
+    update_history,
+)
 
 SCHEMA = 2
 """Version of the snapshot's JSON form; raised when a field changes its meaning (not when one is added)."""
@@ -64,28 +74,8 @@ _TYPICAL_TASKS = 1000  # recent tasks from which the usual duration of a task is
 _RECENT_ROUNDS = 5  # rounds from which the duration of the next ones is estimated
 
 
-@dataclass(frozen=True)
-class Column:
-    """Column of the matrix: a round of a workflow, or a step of one, which is a task outside its rounds.
-
-    Attributes
-    ----------
-    workflow
-        The workflow's id.
-    round
-        The round's number; None for a step.
-    task, nth
-        The name of the step's task, and which of those with that name it is, from 0.
-    """
-
-    workflow: str
-    round: int | None = None
-    task: str = ""
-    nth: int = 0
-
-
-@dataclass(frozen=True)
-class MatrixCell:
+# A tuple, as there are thousands.
+class MatrixCell(NamedTuple):
     """Cell of the matrix: the work of a site in a round or a step.
 
     Attributes
@@ -217,6 +207,10 @@ class JobState:
     seen: tuple[StatusChange, ...] = ()
     troubled_at: float | None = None
     schema: int = SCHEMA
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What a state has found out, or has to hand over, is not for its copies.
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @property
     def parameters(self) -> dict[str, int | float | str]:
@@ -371,8 +365,8 @@ class JobState:
 
         Of a job that has ended, the last one that had rounds, if any had. An empty one if none is known.
         """
-        with_rounds = {r.workflow for r in self.rounds}
-        begun = with_rounds | {t.workflow for t in self.tasks}
+        with_rounds = self.workflows_with_rounds
+        begun = with_rounds | set(map(itemgetter(0), self._tasks_by_round))
         started = [w for w in self.workflows if w.started_at is not None or w.id in begun] or list(self.workflows[:1])
         if self.ended:
             started = [w for w in started if w.id in with_rounds] or started
@@ -388,6 +382,10 @@ class JobState:
         return self._workflows_by_id.get(workflow_id) or Workflow(workflow_id)
 
     @cached_property
+    def _workflow_places(self) -> dict[str, int]:
+        return {workflow.id: place for place, workflow in enumerate(self.workflows)}
+
+    @cached_property
     def _workflows_by_id(self) -> dict[str, Workflow]:
         return {workflow.id: workflow for workflow in reversed(self.workflows)}
 
@@ -395,21 +393,24 @@ class JobState:
         """Return the rounds of a workflow that have started, by number."""
         return self._rounds_by_workflow.get(workflow_id, ())
 
+    @property
+    def workflows_with_rounds(self) -> Set[str]:
+        """The ids of the workflows of which a round has started."""
+        return self._rounds_by_workflow.keys()
+
     @cached_property
     def _rounds_by_workflow(self) -> dict[str, tuple[Round, ...]]:
+        if self.rounds and "_is_in_order" in self.__dict__ and self.rounds[0].workflow == self.rounds[-1].workflow:
+            return {self.rounds[0].workflow: self.rounds}
         found: dict[str, list[Round]] = {}
-        for this in self.rounds:
-            found.setdefault(this.workflow, []).append(this)
+        for workflow, rounds in groupby(self.rounds, attrgetter("workflow")):
+            found.setdefault(workflow, []).extend(rounds)
         return {workflow: tuple(rounds) for workflow, rounds in found.items()}
 
     @cached_property
     def current_rounds(self) -> tuple[Round, ...]:
         """The rounds of the current workflow."""
         return self.rounds_of(self.current_workflow.id)
-
-    @cached_property
-    def _current_round_starts(self) -> dict[int, float | None]:
-        return {this.number: this.started_at for this in self.current_rounds}
 
     @property
     def total_rounds(self) -> int | None:
@@ -439,12 +440,10 @@ class JobState:
         """
         workflow = self.current_workflow if workflow_id is None else self.find_workflow(workflow_id)
         begin = workflow.first_round
-        return number - (self._first_rounds.get(workflow.id, 0) if begin is None else begin) + 1
-
-    @cached_property
-    def _first_rounds(self) -> dict[str, int]:
-        """The lowest number of a round that has started, by workflow."""
-        return {this.workflow: this.number for this in reversed(self.rounds)}
+        if begin is None:
+            started = self.rounds_of(workflow.id)
+            begin = started[0].number if started else 0
+        return number - begin + 1
 
     def round_end(self, of: Round) -> float | None:
         """Return the end of a round: as logged, else the start of the next one, or the end of its workflow or job."""
@@ -512,25 +511,24 @@ class JobState:
     @cached_property
     def columns(self) -> tuple[Column, ...]:
         """The columns of the matrix: rounds and steps of all workflows, in the order of their start."""
-        place = {w.id: index for index, w in enumerate(self.workflows)}
-        numbers = {workflow: {this.number for this in rounds} for workflow, rounds in self._rounds_by_workflow.items()}
-        for workflow, number in self._tasks_by_round:
-            numbers.setdefault(workflow, set()).add(number)
-        if not self._steps and len(numbers.keys() - place.keys()) <= 1:
+        place = self._workflow_places
+        columns = self._history.columns
+        unknown = columns[bisect_left(columns, len(place), key=lambda of: place.get(of.workflow, len(place))) :]
+        if not self._steps and (not unknown or unknown[0].workflow == unknown[-1].workflow):
             # The usual case, of which there may be thousands: each workflow's rounds are in the order of their numbers.
-            order = sorted(numbers, key=lambda workflow: place.get(workflow, len(place)))
-            return tuple(_round_column(workflow, n) for workflow in order for n in sorted(numbers[workflow]))
+            return columns
         starts = {(r.workflow, r.number): r.started_at for r in self.rounds}
-        for key in self._tasks_by_round.keys() - starts.keys():
-            sent = [task.sent_at for task in self._tasks_by_round[key].tasks if task.sent_at is not None]
-            starts[key] = min(sent, default=None)
+        for (workflow, number), group in self._tasks_by_round.items():
+            if number is not None and (workflow, number) not in starts:
+                sent = [task.sent_at for task in group.tasks if task.sent_at is not None]
+                starts[workflow, number] = min(sent, default=None)
         ranked: list[tuple[tuple[int, float, int, str, int], Column]] = []
         # Rounds are in the order of their numbers, also where the start of one is not known.
         latest_start: dict[str, float] = {}
         for workflow, number in sorted(starts):
             before, at = latest_start.get(workflow, 0.0), starts[workflow, number]
             latest_start[workflow] = start = before if at is None else max(at, before)
-            ranked.append(((place.get(workflow, len(place)), start, number, "", 0), _round_column(workflow, number)))
+            ranked.append(((place.get(workflow, len(place)), start, number, "", 0), round_column(workflow, number)))
         steps: dict[Column, float | None] = {}
         for task, column in self._steps.values():
             steps[column] = earliest(task.sent_at, steps.get(column))
@@ -539,16 +537,45 @@ class JobState:
             ranked.append(((place.get(column.workflow, len(place)), start, -1, column.task, column.nth), column))
         return tuple(column for _, column in sorted(ranked, key=itemgetter(0)))
 
-    @cached_property
-    def _tasks_by_round(self) -> dict[RoundKey, RoundTasks]:
-        """The tasks of each round, by its workflow and number."""
-        return group_by_round(self.tasks, self.__dict__.pop("_earlier_tasks_by_round", None))
+    @property
+    def _tasks_by_round(self) -> dict[TaskGroupKey, RoundTasks]:
+        """The tasks of each round, by its workflow and number, and those of each workflow that belong to none."""
+        return self._history.tasks_by_round
 
-    def take_over(self, before: JobState) -> None:
-        """Use again what an earlier state has found out, where the tasks have not changed."""
-        known = before.__dict__.get("_tasks_by_round") or before.__dict__.get("_earlier_tasks_by_round")
-        if known is not None and self is not before:
-            self.__dict__["_earlier_tasks_by_round"] = known
+    @cached_property
+    def _history(self) -> History:
+        order = self._workflow_places
+        before, changed = self.__dict__.pop("_earlier_history", (None, ()))
+        if before is None or len(changed) >= len(before.columns) >> 2:
+            return find_history(self.rounds, self.tasks, order)
+        return update_history(before, changed, self.rounds, self.tasks, order, self._deployed_sites)
+
+    def hand_over_tasks(self) -> dict[str, SiteTask] | None:
+        """Return the tasks by id for the next state, which may change them; None if they are not left here."""
+        tasks_by_id: dict[str, SiteTask] | None = self.__dict__.pop("_tasks_by_id", None)
+        return tasks_by_id
+
+    def take_over(self, before: JobState, tasks_by_id: dict[str, SiteTask], changed: Set[TaskGroupKey]) -> None:
+        """Use again what an earlier state has found out.
+
+        Parameters
+        ----------
+        before
+            The earlier state, by which this one was made.
+        tasks_by_id
+            The tasks, for the state that will be made by this one: see `hand_over_tasks`.
+        changed
+            The rounds that have come or gone since, and those whose tasks are others.
+        """
+        self.__dict__["_tasks_by_id"] = tasks_by_id
+        self.__dict__["_is_in_order"] = True
+        is_in_order = "_is_in_order" in before.__dict__ and self._workflow_places == before._workflow_places
+        if self is before or not is_in_order:
+            return
+        if "_history" in before.__dict__:
+            self.__dict__["_earlier_history"] = before._history, changed
+        elif (earlier := before.__dict__.get("_earlier_history")) is not None:
+            self.__dict__["_earlier_history"] = earlier[0], earlier[1] | changed
 
     def tasks_of_round(self, workflow_id: str, number: int) -> tuple[SiteTask, ...]:
         """Return the tasks of a round."""
@@ -562,7 +589,8 @@ class JobState:
         Nothing tells which tasks of different sites are one step. But a site takes its steps in order, so its task
         belongs to the first step of that name after the one before; and where there is none, to a new one.
         """
-        steps = [task for task in self.tasks if task.round is None and not task.is_setup]
+        groups = [group.tasks for (_, number), group in self._tasks_by_round.items() if number is None]
+        steps = [task for task in chain.from_iterable(groups) if not task.is_setup]
         places: dict[tuple[str, str], list[int]] = {}
         last: dict[tuple[str, str], int] = {}
         found = {}
@@ -603,8 +631,9 @@ class JobState:
                 rows.setdefault(site, {})[column] = self._matrix_cell(task, column, now)
         last = self._open_column
         if last is not None:
+            unfetched = self._unfetched_cells(last)
             for site, row in rows.items():
-                row.setdefault(last, self._unfetched_cell(site, last, now))
+                row.setdefault(last, unfetched[self._unfetched_state(site, now)])
         return rows
 
     @property
@@ -612,18 +641,43 @@ class JobState:
         """True if sites without a task in the newest column wait for one."""
         return self._open_column is not None
 
-    def matrix_states(self, now: float) -> list[Mapping[str, str]]:
-        """Return the matrix in short: of each of `columns`, the states of the sites that have a cell there."""
+    def matrix_states(self, now: float, start: int = 0) -> list[Mapping[str, str]]:
+        """Return the matrix in short: of each of `columns`, the states of the sites that have a cell there.
+
+        Parameters
+        ----------
+        now
+            The time (seconds since the epoch).
+        start
+            The number of columns that are left out, the first ones.
+        """
         found: list[Mapping[str, str]] = []
-        for column in self.columns:
-            group = None if column.round is None else self._tasks_by_round.get((column.workflow, column.round))
-            states = None if group is None else group.submitted  # most of them
-            if states is None:
-                states = {site: self._task_state(task, now) for site, task in self._tasks_in(column).items()}
-            found.append(states)
-        if self.has_open_column:
+        for column, settled in zip(self.columns[start:], self._settled_states[start:], strict=True):
+            if settled and column.round is not None:  # most of them
+                found.append(self._tasks_by_round[column.workflow, column.round].submitted)
+            else:
+                found.append({site: self._task_state(task, now) for site, task in self._tasks_in(column).items()})
+        if self.has_open_column and found:
             found[-1] = {site: self._unfetched_state(site, now) for site in self.participating_sites} | dict(found[-1])
         return found
+
+    def states_in_columns(self, now: float, stop: int) -> list[frozenset[str]]:
+        """Return the states of the sites in each of the first `stop` of `columns`; see `matrix_states`."""
+        return [
+            frozenset(self._task_state(task, now) for task in self._tasks_in(column).values())
+            if settled is None
+            else settled
+            for column, settled in zip(self.columns[:stop], self._settled_states[:stop], strict=True)
+        ]
+
+    @cached_property
+    def _settled_states(self) -> Sequence[frozenset[str] | None]:
+        """The states of the sites in each of `columns` that has no others whatever the time; else None."""
+        history = self._history
+        if self.columns is history.columns:
+            return history.settled
+        groups = history.tasks_by_round
+        return [None if c.round is None else settled_states(groups.get((c.workflow, c.round))) for c in self.columns]
 
     def _tasks_in(self, column: Column) -> dict[str, SiteTask]:
         """Return the task that counts in each cell of a column, by the site."""
@@ -666,22 +720,11 @@ class JobState:
                 found.append(site)
         return tuple(found)
 
-    def _unfetched_cell(self, site: str, column: Column, now: float) -> MatrixCell:
-        """Return the cell of a site that has no task in the newest column."""
-        state = self._unfetched_state(site, now)
-        known = self._unfetched_cells.get((state, column))
-        if known is None:
-            known = self._unfetched_cells[state, column] = self._make_unfetched_cell(state, column)
-        return known
-
-    @cached_property
-    def _unfetched_cells(self) -> dict[tuple[str, Column], MatrixCell]:
-        """The cells of sites without a task, which are equal for many sites."""
-        return {}
-
-    def _make_unfetched_cell(self, state: str, column: Column) -> MatrixCell:
-        since = None if column.round is None else self._current_round_starts.get(column.round)
-        return MatrixCell(state, since, "", column, is_fetched=state != "late")
+    def _unfetched_cells(self, column: Column) -> dict[str, MatrixCell]:
+        """Return the cells of the sites that have no task in the newest column, by their state."""
+        begun = [] if column.round is None else reversed(self.current_rounds)
+        since = next((this.started_at for this in begun if this.number == column.round), None)
+        return {state: MatrixCell(state, since, "", column, state != "late") for state in ("waiting", "late")}
 
     def _unfetched_state(self, site: str, now: float) -> str:
         """Return the state of a site that has no task in the newest column."""
@@ -697,14 +740,8 @@ class JobState:
         rounds = self.current_rounds[-3:]
         if len(rounds) < 2 or rounds[-1].started_at is None:
             return {}
-        fetched: dict[int, dict[str, SiteTask]] = {this.number: {} for this in rounds}
-        for task in reversed(self.tasks):
-            if task.workflow == rounds[-1].workflow and task.round is not None:
-                if task.round < rounds[0].number:
-                    break
-                if task.round in fetched:
-                    fetched[task.round].setdefault(task.site, task)
-        before, *earlier = [fetched[this.number] for this in reversed(rounds[:-1])]
+        groups = [self._tasks_by_round.get((this.workflow, this.number)) for this in reversed(rounds[:-1])]
+        before, *earlier = [{} if group is None else group.last for group in groups]
         if before.keys() != (earlier[0].keys() if earlier else set(self.participating_sites)):
             return {}
         began = rounds[-2].started_at
@@ -752,6 +789,8 @@ class JobState:
             return self._states_while_packing(states)
         workflow, last = self.current_workflow, self.columns[-1] if self.columns else None
         has_begun = workflow.started_at is not None or any(a.at is not None for a in self.activity)
+        is_under_way = last is not None and last.workflow == workflow.id and self._is_under_way(last)
+        unfetched = {} if last is None else self._unfetched_cells(last)
         found = {}
         for site in self.participating_sites:
             cell = states.get(site)
@@ -760,10 +799,10 @@ class JobState:
                 is_busy = has_work and cell is not None and cell.state in ("working", "late", "failed")
                 if has_begun and not is_busy:
                     found[site] = MatrixCell("self-directed", workflow.started_at)
-            elif last is not None and last.workflow == workflow.id and self._is_under_way(last):
+            elif is_under_way:
                 newest = self._newest_tasks.get(site)
                 if newest is None or (newest[1] != last and newest[0].returned_at is not None):
-                    found[site] = self._unfetched_cell(site, last, now)
+                    found[site] = unfetched[self._unfetched_state(site, now)]
             elif not has_work and workflow.started_at is not None and not self.activity:
                 found[site] = MatrixCell("waiting", workflow.started_at)
         return found
@@ -772,7 +811,7 @@ class JobState:
         """Return the states of sites once all workflows have ended: done only if nothing speaks against it."""
         cut_off = {s for s, c in states.items() if c.column is not None and c.state in ("working", "late")}
         goes_well = not cut_off and all(cell.state != "failed" for cell in states.values())
-        found = {site: dataclasses.replace(states[site], state="unfinished") for site in cut_off}
+        found = {site: states[site]._replace(state="unfinished") for site in cut_off}
         for site, cell in states.items():
             if cell.state == "submitted" or (goes_well and site not in found):
                 found[site] = MatrixCell("done")
@@ -795,7 +834,7 @@ class JobState:
                 continue
             known = found.get(task.site)
             if known is None or (task.sent_at or 0.0) > (known[0].sent_at or 0.0):
-                column = self._steps[task.task_id][1] if task.round is None else Column(workflow, task.round)
+                column = self._steps[task.task_id][1] if task.round is None else round_column(workflow, task.round)
                 found[task.site] = task, column
             if task.round is not None:
                 complete.add(task.site)
@@ -813,15 +852,27 @@ class JobState:
     @cached_property
     def participating_sites(self) -> tuple[str, ...]:
         """The names of the sites (without the server) that the job was deployed to or that had a task, sorted."""
-        deployed = {s.name for s in self.sites if s.name != "server"}
-        return tuple(sorted(deployed | {t.site for t in self.tasks}))
+        return tuple(sorted(self._deployed_sites | self._history.sites))
+
+    @property
+    def _deployed_sites(self) -> set[str]:
+        return {site.name for site in self.sites if site.name != "server"}
 
     # -- metrics --------------------------------------------------------------------------------------------
+
+    @cached_property
+    def series_by_metric(self) -> dict[tuple[str, str], list[Series]]:
+        """The series that have points, by the metric's name and its workflow."""
+        found: dict[tuple[str, str], list[Series]] = {}
+        for series in self.round_metrics:
+            if series.points:
+                found.setdefault((series.name, series.workflow), []).append(series)
+        return found
 
     @property
     def metric_workflow(self) -> Workflow:
         """The workflow whose metrics count: the current one if it has any, else the last one that has."""
-        measured = {series.workflow for series in self.round_metrics if series.points}
+        measured = {workflow for _, workflow in self.series_by_metric}
         current = self.current_workflow
         return (
             current
@@ -904,11 +955,6 @@ class JobState:
 @lru_cache
 def _deployment_cell(state: str) -> MatrixCell:
     return MatrixCell(state)
-
-
-@lru_cache(maxsize=20_000)
-def _round_column(workflow: str, number: int) -> Column:
-    return Column(workflow, number)
 
 
 def _late_after(usual_s: float) -> float:

@@ -116,8 +116,8 @@ def _diff_lists(before: Sequence[Any], after: Sequence[Any]) -> Patch | None:
     if count == len(after) and (places := _changed_places(before, after)) is not None:
         changes = [(place, change) for place in places if (change := diff(before[place], after[place])) is not None]
         return {"keys": _join_equal(changes)} if changes else None
-    known = {_key_of(item, place): place for place, item in enumerate(before)}
     expected = _count_shared(before, after)
+    known = {_key_of(item, place): place for place, item in enumerate(before[expected:], expected)}
     parts: list[Any] = [[0, expected]] if expected else []
     for index, item in enumerate(after[expected:], expected):
         is_next = expected < count and (before[expected] is item or before[expected] == item)

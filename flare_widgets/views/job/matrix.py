@@ -7,14 +7,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
-from typing import Any
+from itertools import accumulate, repeat
+from typing import Any, NamedTuple
 
 from ...formatting.live_text import COUNT, LiveText, live
 from ...formatting.text import join_names, sanitize, shorten_names
 from ...monitoring.job.format import MAX_WAITED_FOR, site_text
+from ...monitoring.job.round_tasks import Column
 from ...monitoring.job.snapshot import JobSnapshot
-from ...monitoring.job.state import Column, MatrixCell
+from ...monitoring.job.state import MatrixCell
 
 MAX_SITES = 1000
 """The most sites in the matrix: those in trouble first."""
@@ -119,8 +120,7 @@ class MatrixWorkflow:
     span: int
 
 
-@dataclass(frozen=True)
-class MatrixRow:
+class MatrixRow(NamedTuple):
     """A site in the matrix.
 
     Attributes
@@ -241,19 +241,16 @@ def build_matrix(snapshot: JobSnapshot, as_of: float, limits: MatrixLimits = LIV
     if is_long:
         in_trouble.sort(key=lambda site: _TROUBLE.index(states[site].state))
         sites = list(dict.fromkeys((*in_trouble, *sites)))
-    labels = shorten_names((sanitize(site, _MAX_SITE_CHARS) for site in sites), _MAX_LABEL_CHARS)
-    cells = snapshot.matrix_states(as_of)
-    letters_of = _join_letters(cells[sent_start:], sites[: limits.sites])
+    names = [sanitize(site, _MAX_SITE_CHARS) for site in sites]
+    labels = shorten_names(names, _MAX_LABEL_CHARS)
+    states_in = snapshot.matrix_states(as_of, sent_start)
+    all_in = [frozenset(states.values()) for states in states_in]
+    letters_of = _join_letters(states_in, all_in, sites[: limits.sites])
+    strip = [*snapshot.states_in_columns(as_of, sent_start), *all_in]
     activity_of = _ActivityBuilder(snapshot, as_of, states, labels)
     rows = tuple(
-        MatrixRow(
-            name := sanitize(site, _MAX_SITE_CHARS),
-            letters[start - sent_start :],
-            activity_of(site),
-            labels[name],
-            letters[: start - sent_start],
-        )
-        for site, letters in zip(sites, letters_of, strict=False)
+        MatrixRow(name, letters[start - sent_start :], activity_of(site), labels[name], letters[: start - sent_start])
+        for site, name, letters in zip(sites, names, letters_of, strict=False)
     )
     return Matrix(
         tuple(columns),
@@ -263,7 +260,7 @@ def build_matrix(snapshot: JobSnapshot, as_of: float, limits: MatrixLimits = LIV
         _count_narrow_columns(columns),
         _summarize(states, sites, labels, snapshot.trouble, as_of) if is_long else live(""),
         min(len(in_trouble), MAX_OPEN_SITES) if is_long else len(rows),
-        "".join(map(_worst_letter, cells)),
+        "".join(map(_worst_letter, strip)),
         start,
         activity_of.waiting,
         CELL_CODES["waiting"] if snapshot.has_open_column else " ",
@@ -274,25 +271,23 @@ def _is_self_directed(snapshot: JobSnapshot, cell: MatrixCell) -> bool:
     return cell.state == "self-directed" or (cell.state == "done" and snapshot.current_workflow.is_self_directed)
 
 
-def _join_letters(columns: Sequence[Mapping[str, str]], sites: Sequence[str]) -> list[str]:
-    """Return the letters of each site, from the states in each column."""
-    letters = []
-    for states in columns:
-        found = set(states.values())
-        if len(found) == 1 and all(map(states.__contains__, sites)):
-            letters.append(CELL_CODES[found.pop()] * len(sites))
+def _join_letters(
+    columns: Sequence[Mapping[str, str]], all_in_columns: Sequence[frozenset[str]], sites: Sequence[str]
+) -> list[str]:
+    """Return the letters of each site, from the states in each column, of each site and of all."""
+    letter_of = {**CELL_CODES, "": " "}
+    letters: list[Sequence[str]] = []
+    for states, all_in in zip(columns, all_in_columns, strict=True):
+        if len(all_in) == 1 and all(map(states.__contains__, sites)):  # most of them
+            letters.append(letter_of[next(iter(all_in))] * len(sites))
         else:
-            letters.append("".join([CELL_CODES[states[site]] if site in states else " " for site in sites]))
+            letters.append([letter_of[state] for state in map(states.get, sites, repeat(""))])
     return list(map("".join, zip(*letters, strict=True))) if letters else [""] * len(sites)
 
 
-def _worst_letter(states: Mapping[str, str]) -> str:
-    """Return the letter of all sites in a column."""
-    return _worst_of(frozenset(states.values()))
-
-
 @lru_cache
-def _worst_of(states: frozenset[str]) -> str:
+def _worst_letter(states: frozenset[str]) -> str:
+    """Return the letter of all sites in a column, from their states."""
     return _STRIP_ORDER[min(map(_STRIP_RANKS.__getitem__, states), default=len(_STRIP_ORDER) - 1)]
 
 
@@ -339,10 +334,10 @@ def _build_headings_that_fit(snapshot: JobSnapshot, shown: Sequence[Column]) -> 
 
 def _build_headings(snapshot: JobSnapshot, shown: Sequence[Column], name_width: int) -> Iterator[MatrixColumn]:
     before: Column | None = None
+    offsets = {workflow: snapshot.nth_round(0, workflow) for workflow in {column.workflow for column in shown}}
     for column in shown:
         if column.round is not None:
-            nth = snapshot.nth_round(column.round, column.workflow)
-            yield _round_heading(nth)
+            yield _round_heading(column.round + offsets[column.workflow])
         else:
             name = sanitize(column.task, _MAX_NAME_CHARS)
             number = f" {column.nth + 1}" if column.nth else ""
@@ -367,8 +362,8 @@ def _width(heading: MatrixColumn) -> int:
 
 def _count_narrow_columns(columns: Sequence[MatrixColumn]) -> int:
     """Return the number of last columns that leave room for the sites and their work in a narrow output."""
-    room = accumulate(map(_width, reversed(columns)))
-    return max(1, min(_MAX_NARROW_COLUMNS, sum(width <= _NARROW_WIDTH for width in room)))
+    room = accumulate(map(_width, reversed(columns[-_MAX_NARROW_COLUMNS:])))
+    return max(1, sum(width <= _NARROW_WIDTH for width in room))
 
 
 def _group_by_workflow(
@@ -407,8 +402,8 @@ def _name_workflow(snapshot: JobSnapshot, workflow_id: str) -> tuple[str, str]:
 
 
 def _describe_rest(hidden: Sequence[Column], sites: int) -> str:
-    rounds = sum(column.round is not None for column in hidden)
-    steps = len(hidden) - rounds
+    steps = [column.round for column in hidden].count(None)
+    rounds = len(hidden) - steps
     parts = [
         f"{rounds} earlier {'round' if rounds == 1 else 'rounds'}" if rounds else "",
         f"{steps} earlier {'step' if steps == 1 else 'steps'}" if steps else "",

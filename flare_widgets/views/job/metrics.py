@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import cached_property
+from operator import itemgetter
 from typing import Any
 
 from markupsafe import Markup
@@ -65,6 +69,15 @@ class MetricLine:
     is_bold: bool = False
     is_optional: bool = False
 
+    @cached_property
+    def ends(self) -> list[float]:
+        """The lowest and the highest value, and the lowest one above 0, as far as there are any."""
+        return _find_ends([value for _, value in self.points])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON-able data."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -116,14 +129,22 @@ class Metric:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON-able data."""
-        values = [value for line in self.lines for _, value in line.points]
+        values = [value for line in self.lines for value in line.ends]
         values += [value for _, *ends in self.band for value in ends]
         values += [] if self.best is None else [self.best[1]]
         # A scale depends on its ends only; those of the logarithmic one are above 0.
-        positive = min((value for value in values if value > 0), default=None)
-        ends = [] if not values else [min(values), max(values), *([] if positive is None else [positive])]
-        scales = value_scales_json([(0, value) for value in ends])
-        return {**vars(self), "lines": [vars(line) for line in self.lines], "has_chart": self.has_chart, **scales}
+        scales = value_scales_json([(0, value) for value in _find_ends(values)])
+        lines = [line.to_json() for line in self.lines]
+        return {**vars(self), "lines": lines, "has_chart": self.has_chart, **scales}
+
+
+def _find_ends(values: Sequence[float]) -> list[float]:
+    """Return the lowest and the highest value, and the lowest one above 0, as far as there are any."""
+    if not values:
+        return []
+    low = min(values)
+    positive = low if low > 0 else min((value for value in values if value > 0), default=None)
+    return [low, max(values), *([] if positive is None else [positive])]
 
 
 @dataclass(frozen=True)
@@ -195,21 +216,17 @@ def _count_lines(source: _Source, has_optional: bool) -> int:
 
 def describe_hidden_metrics(snapshot: JobSnapshot, scalars: Iterable[StepSeries] = ()) -> str:
     """Return the number of metrics that :func:`build_metrics` leaves out, in words; empty if there are none."""
-    by_round = {(series.name, series.workflow) for series in snapshot.round_metrics if series.points}
     by_step = {series.name for series in scalars if series.points}
-    hidden = sum(max(0, len(names) - MAX_METRICS) for names in (by_round, by_step))
+    hidden = sum(max(0, len(names) - MAX_METRICS) for names in (snapshot.series_by_metric, by_step))
     return f"and {hidden} more {'metric' if hidden == 1 else 'metrics'}, not drawn" if hidden else ""
 
 
 def _iter_round_sources(snapshot: JobSnapshot, memory: _Memory) -> Iterator[_Source]:
-    found: dict[tuple[str, str], list[Series]] = {}
-    for series in snapshot.round_metrics:
-        if series.points:
-            found.setdefault((series.name, series.workflow), []).append(series)
+    found = snapshot.series_by_metric
     ids = [workflow.id for workflow in snapshot.workflows]
     main = snapshot.headline_metric, snapshot.metric_workflow.id
     with_rounds = [workflow.id for workflow in snapshot.workflows if workflow.total_rounds]
-    is_ambiguous = len({*with_rounds, *(r.workflow for r in snapshot.rounds)}) > 1
+    is_ambiguous = len({*with_rounds, *snapshot.workflows_with_rounds}) > 1
 
     without_first = metrics_without_first_round(snapshot)
 
@@ -300,13 +317,67 @@ class _Band:
         return {point.round for point in (*before[same:], *after[same:])}
 
 
+@dataclass(frozen=True)
+class _Choice:
+    """The positions whose points are drawn.
+
+    Attributes
+    ----------
+    positions
+        The positions; None for all.
+    number
+        The number of choices before, for the same chart.
+    since
+        The first position by which it differs from the choice before; infinity if there is none.
+    """
+
+    positions: Set[int] | None
+    number: int = 0
+    since: float = -math.inf
+
+    def next(self, positions: Set[int] | None) -> _Choice:
+        """Return the choice after this one."""
+        since = -math.inf
+        if self.positions is not None and positions is not None:
+            since = min(self.positions ^ positions, default=math.inf)
+        elif self.positions is positions:
+            since = math.inf
+        return _Choice(positions, self.number + 1, since)
+
+
+class _DrawnPoints:
+    """The points of a line that are drawn, kept up to date as points come."""
+
+    def __init__(self) -> None:
+        self._points: _Points = ()
+        self._drawn: tuple[tuple[int, float], ...] = ()
+        self._number = -1
+
+    def update(self, points: _Points, choice: _Choice) -> tuple[tuple[int, float], ...]:
+        """Take the points of the line, in order; return those that are chosen, if their values are finite."""
+        count, since = len(self._points), choice.since
+        if self._number != choice.number - 1 or points[:count] != self._points:
+            since = -math.inf
+        elif len(points) > count:
+            since = min(since, points[count][0])
+        self._points, self._number = points, choice.number
+        if points and since <= points[-1][0]:
+            kept = self._drawn[: bisect_left(self._drawn, since, key=itemgetter(0))]
+            new = points[bisect_left(points, since, key=itemgetter(0)) :]
+            chosen = new if choice.positions is None else [point for point in new if point[0] in choice.positions]
+            self._drawn = (*kept, *(point for point in chosen if math.isfinite(point[1])))
+        return self._drawn
+
+
 class _Memory:
     """The lines made of the series of a job: most series are the same objects the next time."""
 
     def __init__(self) -> None:
         self._bands: dict[tuple[str, str], _Band] = {}
         self._points: dict[tuple[str, str, str], tuple[Series, int, _Points]] = {}
-        self._lines: dict[tuple[str, str], tuple[_Points, _Points]] = {}
+        self._choices: dict[str, _Choice] = {}
+        self._drawn_points: dict[tuple[str, str], _DrawnPoints] = {}
+        self._lines: dict[tuple[str, str], MetricLine] = {}
         self._outliers: dict[tuple[str, str], tuple[tuple[int, int], list[str]]] = {}
 
     def band_of(self, metric: tuple[str, str], all_series: Iterable[Series], offset: int) -> list[_Range]:
@@ -334,12 +405,22 @@ class _Memory:
             self._points[key] = series, offset, made
         return made
 
-    def finite(self, metric: str, site: str, points: _Points) -> tuple[tuple[int, float], ...]:
-        """Return the points of a line whose values are finite."""
+    def choose(self, metric: str, positions: Set[int] | None) -> _Choice:
+        """Return the choice of the points of a metric that are drawn, by their positions; all if none are given."""
+        before = self._choices.get(metric)
+        choice = self._choices[metric] = _Choice(positions) if before is None else before.next(positions)
+        return choice
+
+    def draw(self, metric: str, site: str, points: _Points, choice: _Choice) -> tuple[tuple[int, float], ...]:
+        """Return the points of a line that are drawn: those that are chosen, if their values are finite."""
+        return self._drawn_points.setdefault((metric, site), _DrawnPoints()).update(points, choice)
+
+    def same_line(self, metric: str, site: str, line: MetricLine) -> MetricLine:
+        """Return a line, as the object that it was before if it has not changed."""
         known = self._lines.get((metric, site))
-        if known is None or known[0] is not points:
-            known = self._lines[metric, site] = points, tuple(point for point in points if math.isfinite(point[1]))
-        return known[1]  # type: ignore[return-value]
+        if known != line:
+            known = self._lines[metric, site] = line
+        return known
 
 
 def _iter_step_sources(scalars: Iterable[StepSeries], taken: Collection[str]) -> Iterator[_Source]:
@@ -449,32 +530,31 @@ def _build_metric(source: _Source, memory: _Memory, max_points: int, has_optiona
         sites = [site for site in sites if not site] + ([] if has_band else sites)[: MAX_PLAIN_SITES + 1]
         sites = list(dict.fromkeys(sites))
     lines = {site: source.points_by_site[site] for site in sites}
+    means = [mean for _, mean in source.band]
     if source.is_aligned:
         # The same positions are kept of each.
-        positions = {x for points in lines.values() for x, _ in points} | {x for _, (x, _) in source.band}
-        kept, stride = _thin_out(sorted(positions), max_points)
+        kept, stride = _thin_out(_list_positions([*lines.values(), means]), max_points)
         kept |= {source.best[0]} if source.best is not None else set()
-        by_site = dict.fromkeys(lines, kept)
+        choice = memory.choose(source.name, None if stride == 1 else kept)
+        choices = dict.fromkeys(lines, choice)
     else:
         thinned = {site: _thin_out([x for x, _ in points], max_points) for site, points in lines.items()}
         stride = max(stride for _, stride in thinned.values())
-        kept, by_site = set(), {site: kept for site, (kept, _) in thinned.items()}
-    drawn = {
-        site: points if stride == 1 else tuple(point for point in points if point[0] in by_site[site])
-        for site, points in lines.items()
-    }
-    named = [site for site in drawn if site]
+        kept = set()
+        choices = {site: _Choice(None if stride == 1 else of_site) for site, (of_site, _) in thinned.items()}
+    named = [site for site in lines if site]
     optional = set(named if has_band else named[MAX_PLAIN_SITES:])
-    labels = shorten_names(map(_name_line, drawn), _MAX_LABEL_CHARS)
+    labels = shorten_names(map(_name_line, lines), _MAX_LABEL_CHARS)
     built = []
-    for site, points in drawn.items():
+    for site, points in lines.items():
         line_name = _name_line(site)
-        finite = memory.finite(source.name, site, points)
-        built.append(MetricLine(line_name, labels[line_name], finite, not site, site in optional))
+        drawn = memory.draw(source.name, site, points, choices[site])
+        line = MetricLine(line_name, labels[line_name], drawn, not site, site in optional)
+        built.append(memory.same_line(source.name, site, line))
     if has_band:
-        mean = tuple(mean for _, mean in source.band if mean[0] in kept)
         name = f"mean of {source.site_count} sites"
-        built.insert(bool("" in drawn), MetricLine(name, name, mean, "" not in drawn))
+        mean = tuple(mean for mean in means if mean[0] in kept)
+        built.insert(bool("" in lines), MetricLine(name, name, mean, "" not in lines))
     return Metric(
         source.name,
         _describe_values(source),
@@ -488,6 +568,16 @@ def _build_metric(source: _Source, memory: _Memory, max_points: int, has_optiona
         source.first_x,
         source.note,
     )
+
+
+def _list_positions(lines: Iterable[_Points]) -> Sequence[int]:
+    """Return the positions of the points of lines, in order."""
+    known = [points for points in lines if points]
+    first = min((points[0][0] for points in known), default=0)
+    last = max((points[-1][0] for points in known), default=-1)
+    if any(len(points) == last - first + 1 for points in known):  # mostly one line has them all
+        return range(first, last + 1)
+    return sorted({x for points in known for x, _ in points})
 
 
 def _thin_out(positions: Sequence[int], max_count: int) -> tuple[set[int], int]:
