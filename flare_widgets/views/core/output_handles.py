@@ -68,7 +68,9 @@ class OutputHandles:
         """True if there are outputs in a notebook."""
         return bool(self._places)
 
-    def show(self, make_static: Callable[[], dict[str, str]], live: LiveData | None, *, is_returned: bool = False) -> None:
+    def show(
+        self, make_static: Callable[[], dict[str, str]], live: LiveData | None, *, is_returned: bool = False
+    ) -> None:
         """Show a view in the caller's cell; in a terminal, its text.
 
         Parameters
