@@ -218,6 +218,7 @@ def test_static_form_is_renewed_for_new_facts_only(monkeypatch):
 def test_static_form_is_renewed_in_zone_of_reader(monkeypatch):
     monkeypatch.setattr(reader_time, "_zone", None)
     view = JobView(FakeWatch(RUNNING))
+    view._renew_static_form()  # the form that is shown with the view
     forms: list[dict[str, str]] = []
     monkeypatch.setattr(view._outputs, "renew", forms.append)
     for zone in (None, 7, "../Berlin", "Europe/Nowhere", "x" * 5000):
