@@ -178,7 +178,8 @@ def main() -> None:
         root = str(Path(__file__).resolve().parents[1])
         made = _MADE_JOB.format(root=root, sites=SITES, rounds=SITE_ROUNDS)
         parts: dict[str, tuple[Any, ...]] = {
-            "sites": (made, _SHOW_MADE, ".flw-job .flw-matrix-summary", ".flw-job .flw-matrix-scroll"),
+            # The static form has a matrix too.
+            "sites": (made, _SHOW_MADE, ".flw-live .flw-matrix-box", ".flw-live .flw-matrix-scroll"),
             "jobs": (
                 browser.SETUP.format(count=LISTED),
                 browser.SHOW,

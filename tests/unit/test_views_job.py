@@ -126,6 +126,11 @@ def test_update_flood_is_limited_per_second():
     assert len(view.comm.updates) <= 20 * seconds + 2
 
 
+def test_new_view_sends_its_state_once():
+    (opening,) = JobView(FakeWatch(RUNNING)).comm.sent
+    assert opening["state"]["view_model"]["name"] == "hello-numpy"
+
+
 def test_update_before_subscription_is_not_lost():
     class Late(FakeWatch):
         def subscribe(self, listener):
@@ -191,6 +196,7 @@ def test_final_update_is_sent_immediately(renewed):
 def test_static_form_is_renewed_for_new_facts_only(monkeypatch):
     watch = FakeWatch(RUNNING)
     view = JobView(watch)
+    view._renew_static_form()  # the form that is shown with the view
     forms: list[dict[str, str]] = []
     monkeypatch.setattr(view._outputs, "renew", forms.append)
     watch.learn(replace(RUNNING, facts_at=111.0))
@@ -212,6 +218,7 @@ def test_static_form_is_renewed_for_new_facts_only(monkeypatch):
 def test_static_form_is_renewed_in_zone_of_reader(monkeypatch):
     monkeypatch.setattr(reader_time, "_zone", None)
     view = JobView(FakeWatch(RUNNING))
+    view._renew_static_form()  # the form that is shown with the view
     forms: list[dict[str, str]] = []
     monkeypatch.setattr(view._outputs, "renew", forms.append)
     for zone in (None, 7, "../Berlin", "Europe/Nowhere", "x" * 5000):

@@ -123,6 +123,19 @@ def test_static_form_stands_beside_live_view(execute):
     assert "{" not in bare[1]
 
 
+def test_live_view_is_sent_before_static_form_is_made(execute):
+    ((live, made, static),) = execute("""
+        class Slow(JobView):
+            def _mimebundle(self):
+                display("made now")
+                return super()._mimebundle()
+
+        Slow(watch).show()""")
+    assert WIDGET in live.data
+    assert made.data["text/plain"] == "'made now'"
+    assert static.data["text/plain"].startswith("hello-numpy 76b8d043  RUNNING")
+
+
 def test_ended_view_of_person_stays_live_beside_its_end(execute):
     (live, static), _, (static_id,) = execute(PERSON + "view = show_job(watch)", "watch.end()", "print(view.static_id)")
     assert forms(live) == {"text/plain", "text/html", WIDGET}

@@ -346,7 +346,7 @@ class LiveView(anywidget.AnyWidget):
             self.make_static()
         if not self._outputs.are_shown:
             self._shown = self._content()
-        self._outputs.show(self._mimebundle(), self._live_data(), is_returned=is_returned)
+        self._outputs.show(self._mimebundle, self._live_data(), is_returned=is_returned)
 
     def _live_data(self, **kwargs: Any) -> LiveData | None:
         """Return the live form; None if it adds nothing to the static one."""

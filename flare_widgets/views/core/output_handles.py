@@ -68,30 +68,34 @@ class OutputHandles:
         """True if there are outputs in a notebook."""
         return bool(self._places)
 
-    def show(self, static: dict[str, str], live: LiveData | None, *, is_returned: bool = False) -> None:
+    def show(
+        self, make_static: Callable[[], dict[str, str]], live: LiveData | None, *, is_returned: bool = False
+    ) -> None:
         """Show a view in the caller's cell; in a terminal, its text.
 
         Parameters
         ----------
-        static, live
-            Its static forms by MIME type, and its live form; None if it has none (any more).
+        make_static
+            Returns its static form by MIME type. It is called when the live form is sent: pages draw it meanwhile.
+        live
+            Its live form; None if it has none (any more).
         is_returned
             True if the caller is a function that returns the view it shows, see :meth:`was_already_shown`.
         """
         self._shown_in_cell = _current_cell() if is_returned else None
         if not InteractiveShell.initialized():
-            sys.stdout.write(f"{static['text/plain']}\n")
+            sys.stdout.write(f"{make_static()['text/plain']}\n")
             return
         if not _is_in_kernel():
-            display({"text/plain": static["text/plain"]}, raw=True)  # type: ignore[no-untyped-call]
+            display({"text/plain": make_static()["text/plain"]}, raw=True)  # type: ignore[no-untyped-call]
             return
         self.is_headless |= is_headless()
         with self._lock:
             if live is None or self._is_over:
-                self._places.append(_Place(None, _display(self._final_data or static)))
+                self._places.append(_Place(None, _display(self._final_data or make_static())))
             else:
                 place = _display({**live.data, **EMPTY_PLACE}, live.metadata)
-                self._places.append(_Place(place, _display(self._mark(static))))
+                self._places.append(_Place(place, _display(self._mark(make_static()))))
 
     def was_already_shown(self) -> bool:
         """Return whether the caller's cell has already shown this, and now shows it as its value too. True only once.

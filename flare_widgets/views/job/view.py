@@ -155,13 +155,13 @@ class JobView(JobShortcuts, LiveView):
             self._log_feed = LogFeed(watch.job_id, session.start, lambda: watch.snapshot, self.send)
             self._actions = JobActions(session, watch.job_id, lambda: watch.snapshot, self._on_actions_change, folder)
         self._unsubscribe: Callable[[], None] = lambda: None
+        first = watch.snapshot
         super().__init__(tab=describe_tab(session, "job", job=watch.job_id))
         unsubscribe = watch.subscribe(lambda _: self._request_update())
         self._unsubscribe = unsubscribe
-        # The job may have changed between the first snapshot and the subscription.
         if self._is_finished():
             self._update_or_finish()
-        else:
+        elif watch.snapshot is not first:  # the job has changed before the subscription
             self._send_update()
         if self._is_finished():
             unsubscribe()

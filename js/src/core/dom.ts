@@ -62,6 +62,18 @@ export function setVisible(element: HTMLElement, visible: boolean): void {
   if (element.hidden === visible) element.hidden = !visible;
 }
 
+/** Call a function some time after the next frame; the returned function cancels that. */
+export function afterFrame(action: () => void, delayMs: number): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const frame = requestAnimationFrame(() => {
+    timer = setTimeout(action, delayMs);
+  });
+  return () => {
+    cancelAnimationFrame(frame);
+    clearTimeout(timer);
+  };
+}
+
 /** Wrap a draw function so that it runs only if its argument has changed. */
 export function whenChanged<T>(draw: (value: T) => void): (value: T) => void {
   let last: string | undefined;

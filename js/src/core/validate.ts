@@ -30,7 +30,9 @@ export function asNumber(value: unknown): number | null {
 
 /** Return a point of a line; null if either coordinate is not a number. */
 export function asPoint(value: unknown): readonly [number, number] | null {
-  const [x, y] = Array.isArray(value) ? [asNumber(value[0]), asNumber(value[1])] : [null, null];
+  if (!Array.isArray(value)) return null;
+  const x = asNumber(value[0]);
+  const y = asNumber(value[1]);
   return x === null || y === null ? null : [x, y];
 }
 

@@ -86,12 +86,85 @@ describe("many sites", () => {
 describe("many rounds", () => {
   it("have every fifth number above them", () => {
     const { part, all } = open();
-    part.draw(make({ sites: 2, rounds: 138 }), 0);
+    part.draw(make({ sites: 2, rounds: 98 }), 0);
     const shown = all(".flw-column-number").map((e) => e.textContent);
     expect(shown.slice(0, 3)).toEqual(["1", "5", "10"]);
-    expect(shown.slice(-2)).toEqual(["135", "138"]);
-    expect(all("thead th.flw-column")).toHaveLength(138);
+    expect(shown.slice(-2)).toEqual(["95", "98"]);
+    expect(all("thead th.flw-column")).toHaveLength(98);
     expect(all("thead th.flw-column")[1]?.textContent).toBe("round 2");
+  });
+
+  describe("that are very many", () => {
+    beforeEach(() => void vi.useFakeTimers());
+    afterEach(() => void vi.useRealTimers());
+
+    it("have the last ones in the first frame, and then all", () => {
+      const { part, all } = open();
+      const cells = (n: number): string => "s".repeat(900 + n) + "w".repeat(100 - n);
+      part.draw(make({ sites: 3, rounds: 1000, cells }), 0);
+      expect(all("tbody td.flw-cell")).toHaveLength(3 * 100);
+      expect(all("thead .flw-column")[0]?.title).toBe("901");
+      expect(all("table")[0]?.getAttribute("aria-busy")).toBe("true");
+      // What happens meanwhile is drawn too.
+      part.draw(make({ sites: 3, rounds: 1001, cells: (n) => `${cells(n)}w` }), 0);
+      expect(all("thead .flw-column").map(({ title }) => title)).toEqual(
+        Array.from({ length: 100 }, (_, n) => `${902 + n}`),
+      );
+      vi.advanceTimersByTime(500);
+      expect(all("thead .flw-column").map(({ title }) => title)).toEqual(
+        Array.from({ length: 1001 }, (_, n) => `${1 + n}`),
+      );
+      const rows = all("tbody tr").map((row) => [...row.querySelectorAll<HTMLElement>("td.flw-cell")]);
+      const codes = rows.map((row) => row.map(({ title }) => title.charAt(0)).join(""));
+      expect(codes).toEqual([0, 1, 2].map((n) => `${cells(n)}w`));
+      expect(all("table")[0]?.getAttribute("aria-busy")).toBe("false");
+      part.dispose();
+      expect(vi.getTimerCount()).toBe(0);
+    });
+
+    it("belong to the workflows that they are of", () => {
+      const { part, all } = open();
+      const workflows = [100, 150, 50].map((span, n) => ({ label: `w${n}`, title: `w${n}`, span }));
+      part.draw({ ...make({ sites: 1, rounds: 300 }), workflows }, 0);
+      const headings = (): string[] =>
+        all("[scope=colgroup]").map((e) => `${e.textContent} ${e.getAttribute("colspan")}`);
+      const edges = (): string[] => all("thead .flw-column.flw-edge").map((e) => e.title);
+      expect(headings()).toEqual(["w1 51", "w2 51"]);
+      expect(edges()).toEqual(["251"]);
+      vi.advanceTimersByTime(500);
+      expect(headings()).toEqual(["w0 101", "w1 151", "w2 51"]);
+      expect(edges()).toEqual(["101", "251"]);
+      expect(all("tbody td.flw-gap")).toHaveLength(2);
+    });
+
+    it("stay where the reader has scrolled to", () => {
+      const { part, all } = open();
+      const scroller = all(".flw-matrix-scroll")[0]!;
+      Object.defineProperty(scroller, "scrollWidth", { get: () => 10 * all("thead .flw-column").length });
+      part.draw(make({ sites: 1, rounds: 1000 }), 0);
+      scroller.scrollLeft = 300;
+      scroller.dispatchEvent(new Event("scroll"));
+      vi.advanceTimersByTime(500);
+      expect(scroller.scrollLeft).toBe(9300);
+    });
+  });
+
+  it("are not drawn while all sites are folded", () => {
+    const { part, all, button } = open();
+    part.draw(make({ sites: 30, rounds: 500, openCount: 0 }), 0);
+    expect(all("th, td")).toHaveLength(0);
+    button("all 30 sites").click();
+    expect(all("thead .flw-column")).toHaveLength(100);
+    expect(all("tbody td.flw-cell")).toHaveLength(30 * 100);
+    part.dispose();
+  });
+
+  it("add their cells to a row at once", () => {
+    const added = vi.spyOn(HTMLTableCellElement.prototype, "before");
+    const { part } = open();
+    part.draw(make({ sites: 4, rounds: 50 }), 0);
+    expect(added).toHaveBeenCalledTimes(4);
+    added.mockRestore();
   });
 
   it("are drawn again only where they have changed", () => {

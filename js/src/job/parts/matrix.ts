@@ -2,7 +2,7 @@
  * The matrix of sites by rounds and steps: a glyph and a colour per cell, and the present activity of each site. Of many
  * sites, those in trouble are shown and the others on request; of many rounds, a strip shows them all and scrolls.
  */
-import { h, screenReaderText, setText, setVisible, whenChanged } from "../../core/dom";
+import { afterFrame, h, screenReaderText, setText, setVisible, whenChanged } from "../../core/dom";
 import { textAt } from "../../core/live-text";
 import { keepColumnsWhole } from "../../core/whole-columns";
 import type { CellState, Matrix, MatrixColumn, MatrixRow, MatrixWorkflow } from "../view-model";
@@ -22,6 +22,10 @@ const MIN_FILTERED_SITES = 24;
 /** Columns from which on only every fifth has its number above it. */
 const MAX_NUMBERED_COLUMNS = 24;
 const NUMBERED_STEP = 5;
+/** Columns of the first frame, the last ones: more than are in sight. Of many columns, the others take long to make. */
+const FIRST_COLUMNS = 100;
+/** Time from that frame until the others are drawn; a page that shows a view has more to do at first. */
+const REST_DELAY_MS = 200;
 /** How near to its end the reader may have scrolled to follow new rounds. */
 const END_MARGIN_PX = 24;
 
@@ -53,13 +57,18 @@ export function createMatrix(openSections: Map<string, boolean>): MatrixPart {
   const more = h("p", { class: "flw-more" });
   const element = h("div", { class: "flw-matrix-box" }, summary, strip.element, scroller, tools, more);
 
+  /** The matrix, and the part of it that is drawn. */
+  let whole: Matrix | null = null;
   let latest: Matrix | null = null;
   let latestNow = 0;
+  let columnLimit = FIRST_COLUMNS;
+  let cancelRest: (() => void) | undefined;
   let rowLimit = ROWS_PER_PAGE;
   /** New rounds are scrolled to, for as long as the reader stays at the end. */
   let isFollowing = true;
   const rows: RowPart[] = [];
 
+  const markBusy = whenChanged((isBusy: boolean) => table.setAttribute("aria-busy", String(isBusy)));
   const drawHead = whenChanged(
     ({ columns, workflows, narrowCount }: Pick<Matrix, "columns" | "workflows" | "narrowCount">) => {
       const edges = findEdges(workflows);
@@ -87,12 +96,13 @@ export function createMatrix(openSections: Map<string, boolean>): MatrixPart {
   );
 
   function drawAll(): void {
+    latest = whole && takeLastColumns(whole, columnLimit);
     if (!latest) return;
     const { columns, workflows, narrowCount, legend } = latest;
     const edges = findEdges(workflows);
-    drawHead({ columns, workflows, narrowCount });
     const matching = matchingRows(latest);
     const drawn = matching.slice(0, rowLimit);
+    if (drawn.length) drawHead({ columns, workflows, narrowCount });
     const oldCount = columns.length - narrowCount;
     const layout: Layout = { legend, edges, oldCount, key: JSON.stringify([legend, [...edges], oldCount]) };
     for (const gone of rows.splice(drawn.length)) gone.element.remove();
@@ -112,6 +122,17 @@ export function createMatrix(openSections: Map<string, boolean>): MatrixPart {
     setText(more, latest.rest);
     setVisible(more, latest.rest !== "");
     wholeColumns.update();
+    const isPart = drawn.length > 0 && latest !== whole;
+    markBusy(isPart);
+    if (isPart) cancelRest ??= afterFrame(drawRest, REST_DELAY_MS);
+  }
+
+  function drawRest(): void {
+    columnLimit = Number.POSITIVE_INFINITY;
+    // The others come before those in sight, which stay there.
+    const fromEnd = scroller.scrollWidth - scroller.scrollLeft;
+    drawAll();
+    scroller.scrollLeft = scroller.scrollWidth - fromEnd;
   }
 
   const wholeColumns = keepColumnsWhole({
@@ -200,13 +221,16 @@ export function createMatrix(openSections: Map<string, boolean>): MatrixPart {
     draw(matrix, now) {
       latestNow = now;
       setVisible(element, matrix !== null);
-      if (matrix === latest) drawTimes();
+      if (matrix === whole) drawTimes();
       else {
-        latest = matrix;
+        whole = matrix;
         drawAll();
       }
     },
-    dispose: () => wholeColumns.dispose(),
+    dispose() {
+      cancelRest?.();
+      wholeColumns.dispose();
+    },
   };
 }
 
@@ -234,13 +258,14 @@ function createRow(): RowPart {
       cells = [];
       gapKey = nextGapKey;
     }
+    const added: HTMLElement[] = [];
     for (let index = 0; index < codes.length; index++) {
       const code = codes[index] ?? " ";
       let cell = cells[index];
       if (!cell) {
         cell = { element: h("td"), code: "" };
         cells.push(cell);
-        activity.before(...withGap(cell.element, edges.has(index)));
+        added.push(...withGap(cell.element, edges.has(index)));
       }
       const stateClass = legend[code] && code !== " " ? ` flw-cell-${code}` : "";
       const classes = `flw-cell${stateClass} ${columnClass(index, oldCount, edges)}`;
@@ -251,6 +276,8 @@ function createRow(): RowPart {
       cell.element.title = label;
       cell.element.replaceChildren(h("span", { "aria-hidden": "true" }, glyph), screenReaderText(label));
     }
+    // At once: the page looks for what concerns a row's other cells each time.
+    activity.before(...added);
   }
 
   return {
@@ -303,6 +330,24 @@ function withGaps(cells: readonly HTMLElement[], edges: ReadonlySet<number>): HT
 
 function withGap(cell: HTMLElement, isEdge: boolean): HTMLElement[] {
   return isEdge ? [h("td", { class: "flw-gap" }), cell] : [cell];
+}
+
+/** Return a matrix with its last columns only. */
+function takeLastColumns(matrix: Matrix, count: number): Matrix {
+  const skipped = matrix.columns.length - count;
+  if (skipped <= 0) return matrix;
+  let end = -skipped;
+  return {
+    ...matrix,
+    columns: matrix.columns.slice(skipped),
+    workflows: matrix.workflows.flatMap((workflow) => {
+      end += workflow.span;
+      return end > 0 ? [{ ...workflow, span: Math.min(workflow.span, end) }] : [];
+    }),
+    rows: matrix.rows.map((row) => ({ ...row, cells: row.cells.slice(skipped) })),
+    stripStart: matrix.stripStart + skipped,
+    narrowCount: Math.min(matrix.narrowCount, count),
+  };
 }
 
 /** Return the columns with which a workflow begins, but for the first. */
