@@ -70,8 +70,8 @@ def test_news_is_put_in_its_place(job: JobSnapshot, monkeypatch: pytest.MonkeyPa
     later = apply_updates(after, [changed])
     assert [new for old, new in zip(after.tasks, later.tasks, strict=True) if new is not old] == [changed]
     assert len(placed) < 40
-    changed = [new for old, new in zip(job.round_metrics, after.round_metrics, strict=True) if new is not old]
-    assert [len(series.points) for series in changed] == [ROUNDS + 1]
+    longer = [new for old, new in zip(job.round_metrics, after.round_metrics, strict=True) if new is not old]
+    assert [len(series.points) for series in longer] == [ROUNDS + 1]
 
 
 @pytest.mark.parametrize("number", [0, 7, ROUNDS - 1, ROUNDS])
