@@ -93,9 +93,13 @@ class RowSync:
         """Replace the table by these rows: JSON values, or what `to_json` takes. Only the differences are sent."""
         with self._lock:
             before, self._rows = self._rows, dict(rows)
-            changed = [key for key, row in rows.items() if key not in before or before[key] != row]
+            if not self._has_subscribers:
+                return  # the first request gets all of it
+            changed = [key for key, row in rows.items() if key not in before or _differ(before[key], row)]
             self._changed_keys |= dict.fromkeys([*(key for key in before if key not in rows), *changed])
-        self._request_send()
+            is_changed = bool(self._changed_keys)
+        if is_changed:
+            self._throttle.request()
 
     def handle_message(self, message: Any) -> bool:
         """Handle a browser's message; return whether it was for this feed."""
@@ -113,14 +117,6 @@ class RowSync:
     def close(self) -> None:
         """Stop sending."""
         self._throttle.close()
-
-    def _request_send(self) -> None:
-        with self._lock:
-            wanted = self._has_subscribers and bool(self._changed_keys)
-            if not self._has_subscribers:
-                self._changed_keys.clear()  # the first request gets all of it
-        if wanted:
-            self._throttle.request()
 
     def _send_next(self) -> bool:
         """Send one message, if there is one to send; return whether there are more."""
@@ -178,3 +174,8 @@ class RowSync:
                 break
             chunk.append(pair)
         return chunk
+
+
+def _differ(row: Any, other: Any) -> bool:
+    # Most rows are the same objects as before, which the comparison of dataclasses does not look at.
+    return row is not other and bool(row != other)
