@@ -340,7 +340,7 @@ class Monitor:
         except FlareError:
             pass  # the jobs' own polls tell that the server does not answer
         else:
-            self._session_count = count or self._session_count
+            self._session_count = self._job_list.session_count = count or self._session_count
 
     def _receive_one(self, job: WatchedJob, poller: JobPoller, now: float) -> list[Update]:
         try:

@@ -108,8 +108,8 @@ def test_commands_minute(monkeypatch: pytest.MonkeyPatch, jobs: int, details: bo
         # Alone: rounds of 2 s are looked for each second.
         (1, {"get_job_meta": 0, "list_jobs": 61, "tail": 61, "check_status": 7, "list_sessions": 3}),
         (5, {"get_job_meta": 0, "list_jobs": 61, "tail": 61, "check_status": 7, "list_sessions": 3}),
-        (20, {"get_job_meta": 0, "list_jobs": 25, "tail": 15, "check_status": 7, "list_sessions": 3}),
-        (100, {"get_job_meta": 0, "list_jobs": 25, "tail": 15, "check_status": 7, "list_sessions": 3}),
+        (20, {"get_job_meta": 0, "list_jobs": 22, "tail": 13, "check_status": 7, "list_sessions": 3}),
+        (100, {"get_job_meta": 0, "list_jobs": 22, "tail": 13, "check_status": 7, "list_sessions": 3}),
     ],
 )
 def test_commands_minute_of_kernel_in_class(

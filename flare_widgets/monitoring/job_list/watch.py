@@ -214,6 +214,7 @@ class WatchedJobList:
         self.snapshot = JobsSnapshot()
         self.wake = wake
         self.watches: list[JobsWatch] = []
+        self.session_count = 1  # sessions that share the server: with many, the list is asked for more rarely
         self.poller: Poller[Answer] = Poller("the list of jobs", standby=lambda: not self.has_observers)
         self._session = session
         self._details_poller: Poller[list[dict[str, Any]]] = Poller("the submitters of jobs")
@@ -294,7 +295,8 @@ class WatchedJobList:
                     self._system = apply_system_updates(self._system, [JobListReport(entries, answer.received_at)])
                 self._apply(answer.received_at, clock_offset)
                 has_active_jobs = any(not job.ended for job in self.snapshot.jobs)
-                self.poller.interval_s = intervals.list_interval(has_active_jobs, self.poller.latency_s)
+                interval_s = intervals.list_interval(has_active_jobs, self.poller.latency_s)
+                self.poller.interval_s = intervals.shared_status_interval(interval_s, self.session_count)
                 self._poll_details()
         self._receive_presence(now)
         details = self._details_poller.receive(now)

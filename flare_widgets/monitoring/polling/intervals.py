@@ -39,8 +39,8 @@ SESSION_COUNT_INTERVAL_S = 30.0
 """Seconds between two polls of how many admin sessions the server has."""
 
 # Many sessions share the server: each of the others adds so many seconds to the least interval, up to a maximum.
-_STATUS_S_PER_SESSION, _MAX_SHARED_STATUS_INTERVAL_S = 0.14, 2.6
-_LOG_S_PER_SESSION, _MAX_SHARED_LOG_INTERVAL_S = 0.24, 4.5
+_STATUS_S_PER_SESSION, _MAX_SHARED_STATUS_INTERVAL_S = 0.15, 2.8
+_LOG_S_PER_SESSION, _MAX_SHARED_LOG_INTERVAL_S = 0.26, 5.0
 _SESSION_IDLE_AFTER_S = 60.0  # a kernel that was killed leaves a session, which the server keeps for half an hour
 _MAX_SHARED_LIST_LATENCY_S = 0.5  # a status is not worth waiting longer for a list of jobs
 
@@ -61,7 +61,7 @@ def job_interval(snapshot: JobSnapshot, now: float, latency_s: float) -> float:
 
 
 def shared_status_interval(interval_s: float, session_count: int) -> float:
-    """Return the number of seconds until the next poll of a job's status while so many sessions are active."""
+    """Return the number of seconds until a status, or all of them, is polled again while so many sessions are active."""
     return max(interval_s, min(_MAX_SHARED_STATUS_INTERVAL_S, _STATUS_S_PER_SESSION * (session_count - 1)))
 
 
