@@ -61,7 +61,7 @@ def job_interval(snapshot: JobSnapshot, now: float, latency_s: float) -> float:
 
 
 def shared_status_interval(interval_s: float, session_count: int) -> float:
-    """Return the number of seconds until a status, or all of them, is polled again while so many sessions are active."""
+    """Return the number of seconds until the next poll of a status, or of all, while so many sessions are active."""
     return max(interval_s, min(_MAX_SHARED_STATUS_INTERVAL_S, _STATUS_S_PER_SESSION * (session_count - 1)))
 
 
