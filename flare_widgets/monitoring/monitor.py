@@ -327,7 +327,9 @@ class Monitor:
         self._receive_session_count(now)
         presence = self._presence_poller.receive(now)
         if presence is not None:
-            self._presence_poller.interval_s = intervals.presence_interval(self._presence_poller.latency_s)
+            self._presence_poller.interval_s = intervals.presence_interval(
+                self._presence_poller.latency_s, self._session_count
+            )
             for job in jobs:
                 if job.needs_details and (found := presence.get(job.snapshot.job_id)):
                     self._apply(job, found)

@@ -313,7 +313,9 @@ class WatchedJobList:
             self._system = apply_system_updates(self._system, updates)
             seen_at = self._system.facts_at or time.time()
             self._ran_at |= {job.job_id: seen_at for job in self._system.jobs}
-            self.presence_poller.interval_s = intervals.presence_interval(self.presence_poller.latency_s)
+            self.presence_poller.interval_s = intervals.presence_interval(
+                self.presence_poller.latency_s, self.session_count
+            )
 
     def _apply(self, at: float, clock_offset: float) -> None:
         before = {job.job_id: job for job in self.snapshot.jobs}

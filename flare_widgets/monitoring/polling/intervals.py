@@ -40,7 +40,8 @@ SESSION_COUNT_INTERVAL_S = 30.0
 
 # Many sessions share the server: each of the others adds so many seconds to the least interval, up to a maximum.
 _STATUS_S_PER_SESSION, _MAX_SHARED_STATUS_INTERVAL_S = 0.15, 2.8
-_LOG_S_PER_SESSION, _MAX_SHARED_LOG_INTERVAL_S = 0.26, 5.0
+_LOG_S_PER_SESSION, _MAX_SHARED_LOG_INTERVAL_S = 0.3, 6.0
+_PRESENCE_S_PER_SESSION, _MAX_SHARED_PRESENCE_INTERVAL_S = 1.1, 20.0
 _SESSION_IDLE_AFTER_S = 60.0  # a kernel that was killed leaves a session, which the server keeps for half an hour
 _MAX_SHARED_LIST_LATENCY_S = 0.5  # a status is not worth waiting longer for a list of jobs
 
@@ -114,9 +115,10 @@ def activity_interval(is_hung: bool, latency_s: float) -> float:
     return min(_HUNG_ACTIVITY_INTERVAL_S, max(_ACTIVITY_INTERVAL_S, latency_s / _MAX_SERVER_SHARE))
 
 
-def presence_interval(latency_s: float) -> float:
+def presence_interval(latency_s: float, session_count: int) -> float:
     """Return the number of seconds until the next poll of the connected sites and the running processes."""
-    return max(_PRESENCE_INTERVAL_S, latency_s / _MAX_SERVER_SHARE)
+    shared_s = min(_MAX_SHARED_PRESENCE_INTERVAL_S, _PRESENCE_S_PER_SESSION * (session_count - 1))
+    return max(_PRESENCE_INTERVAL_S, shared_s, latency_s / _MAX_SERVER_SHARE)
 
 
 def is_list_quick(latency_s: float) -> bool:
