@@ -40,7 +40,7 @@ SESSION_COUNT_INTERVAL_S = 30.0
 
 # Many sessions share the server: each of the others adds so many seconds to the least interval, up to a maximum.
 _STATUS_S_PER_SESSION, _MAX_SHARED_STATUS_INTERVAL_S = 0.15, 2.8
-_LOG_S_PER_SESSION, _MAX_SHARED_LOG_INTERVAL_S = 0.3, 6.0
+_LOG_S_PER_SESSION, _MAX_SHARED_LOG_INTERVAL_S = 0.26, 5.0
 _PRESENCE_S_PER_SESSION, _MAX_SHARED_PRESENCE_INTERVAL_S = 1.1, 20.0
 _SESSION_IDLE_AFTER_S = 60.0  # a kernel that was killed leaves a session, which the server keeps for half an hour
 _MAX_SHARED_LIST_LATENCY_S = 0.5  # a status is not worth waiting longer for a list of jobs
