@@ -10,8 +10,10 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Collection
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +124,11 @@ class LabServer:
         """End the kernels of some notebooks, or of all."""
         for session in self.api("/api/sessions"):
             if notebooks is None or session["path"] in notebooks:
-                self.api(f"/api/sessions/{session['id']}", "DELETE")
+                try:
+                    self.api(f"/api/sessions/{session['id']}", "DELETE")
+                except urllib.error.HTTPError as e:
+                    if e.code != HTTPStatus.NOT_FOUND:  # it has ended meanwhile
+                        raise
 
     def kill(self) -> None:
         """End the server without giving it time for anything."""

@@ -109,6 +109,7 @@ def views(
     notebook = NotebookPage(page, lab).create(
         f"%load_ext flare_widgets\nsession = %flare connect '{federation.admin_kit}'",
         *(f"job = %flare submit '{folder}'\n%flare monitor {{job}}" for folder in folders),
+        "for view in [view for view in Out.values() if hasattr(view, 'make_static')]:\n    view.make_static()",
     )
     page.evaluate(RECORD)
     notebook.run(0)
@@ -120,9 +121,8 @@ def views(
         expect(panel.live).to_be_visible()
     for panel in panels:
         expect(panel.status).to_have_text("FINISHED:COMPLETED", timeout=JOB_PATIENCE_MS)
-    # The kernel leaves the static forms when it ends.
     history = page.evaluate("() => window.flwHistory")
-    notebook.command("notebook:shutdown-kernel", wait=False)
+    notebook.run(1 + len(NAMES))
     for name, panel in zip(NAMES, panels, strict=True):
         panel.expect_static("FINISHED:COMPLETED")
         notebook.screenshot(panel.static, pictures and pictures / f"{name}.png")
@@ -142,7 +142,9 @@ def test_swarm_works_on_its_own(views: dict[str, Shown]) -> None:
     shown = views["swarm"]
     own = "the sites work on their own (swarm)"
     assert_in_order(shown.headlines, [own, *(f"round {n} of 3" for n in (1, 2, 3)), PACKING])
-    assert {own, "round 3 of 3"} <= set(shown.headlines)
+    assert own in shown.headlines
+    # The server hears of the rounds every two seconds, so of a short one perhaps nothing.
+    assert any(headline.startswith("round ") for headline in shown.headlines)
     assert "works on its own (swarm)" in shown.site_texts
     training = {text for text in shown.site_texts if TRAINING.fullmatch(text)}
     assert training

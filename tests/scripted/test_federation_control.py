@@ -183,7 +183,7 @@ def test_killed_users_federation_ends(federation: str, folder: Path) -> None:
     with user(federation, folder, "print('up', flush=True); time.sleep(60)") as process:
         assert process.stdout
         assert process.stdout.readline() == "up\n"
-        assert len(marked(federation)) == 2
+        wait_until(lambda: len(marked(federation)) == 2)
         process.kill()
     wait_until(lambda: marked(federation) == set())
 
