@@ -342,7 +342,7 @@ class Monitor:
         except FlareError:
             pass  # the jobs' own polls tell that the server does not answer
         else:
-            self._session_count = self._job_list.session_count = count or self._session_count
+            self._session_count = count or self._session_count
 
     def _receive_one(self, job: WatchedJob, poller: JobPoller, now: float) -> list[Update]:
         try:
@@ -403,7 +403,7 @@ class Monitor:
         """Update the watches of the job list."""
         if not self._job_list.watches:
             return
-        news = self._job_list.run_once(now, self._clock_offset, self._disconnect)
+        news = self._job_list.run_once(now, self._clock_offset, self._session_count, self._disconnect)
         snapshots = [job.snapshot for job in jobs]
         progress = {s.job_id: short_progress(s) for s in snapshots if s.status == JobStatus.RUNNING}
         arguments = {s.job_id: tuple((a.name, a.value) for a in s.arguments) for s in snapshots}

@@ -220,6 +220,27 @@ def test_changes_between_parts_are_not_lost():
     assert browser.seq == browser.feed.seq == 1
 
 
+def test_rows_are_compared_only_where_they_are_others():
+    compared = []
+
+    class Row(dict[str, int]):
+        def __ne__(self, other):
+            compared.append(self["n"])
+            return super().__ne__(other)
+
+    browser = Browser()
+    rows = {f"k{n}": Row(n=n) for n in range(100)}
+    browser.feed.replace(rows)
+    browser.feed.replace({key: Row(row) for key, row in rows.items()})
+    assert compared == []  # nobody has them
+    browser.feed.replace(rows)
+    browser.ask()
+    browser.wait_for(rows)
+    browser.feed.replace({**rows, "k7": Row(n=7), "k8": Row(n=-8)})
+    browser.wait_for({**rows, "k8": {"n": -8}})
+    assert compared == [7, 8]
+
+
 def test_simultaneous_resyncs_share_one_answer():
     browser = Browser()
     browser.put({"a": 1})

@@ -214,7 +214,6 @@ class WatchedJobList:
         self.snapshot = JobsSnapshot()
         self.wake = wake
         self.watches: list[JobsWatch] = []
-        self.session_count = 1  # sessions that share the server: with many, the list is asked for more rarely
         self.poller: Poller[Answer] = Poller("the list of jobs", standby=lambda: not self.has_observers)
         self._session = session
         self._details_poller: Poller[list[dict[str, Any]]] = Poller("the submitters of jobs")
@@ -253,13 +252,16 @@ class WatchedJobList:
             self.presence_poller.cancel()
         return bool(self.watches)
 
-    def run_once(self, now: float, clock_offset: float, disconnect: ConnectionProblem | None = None) -> bool:
+    def run_once(
+        self, now: float, clock_offset: float, session_count: int, disconnect: ConnectionProblem | None = None
+    ) -> bool:
         """Process received answers; return whether the snapshot changed.
 
+        `session_count` is the number of sessions that share the server, which is asked more rarely by many;
         `disconnect` is the problem if the server is not answering.
         """
         before = self.snapshot
-        self._receive(now, clock_offset)
+        self._receive(now, clock_offset, session_count)
         if disconnect is not None and not self.poller.retry_count:
             self._set_problem(disconnect.message, disconnect.label)
         return self.snapshot != before
@@ -282,7 +284,7 @@ class WatchedJobList:
         self.snapshot = dataclasses.replace(self.snapshot, jobs=jobs)
         return True
 
-    def _receive(self, now: float, clock_offset: float) -> None:
+    def _receive(self, now: float, clock_offset: float, session_count: int) -> None:
         try:
             answer = self.poller.receive(now)
         except FlareError as e:
@@ -296,15 +298,15 @@ class WatchedJobList:
                 self._apply(answer.received_at, clock_offset)
                 has_active_jobs = any(not job.ended for job in self.snapshot.jobs)
                 interval_s = intervals.list_interval(has_active_jobs, self.poller.latency_s)
-                self.poller.interval_s = intervals.shared_status_interval(interval_s, self.session_count)
+                self.poller.interval_s = intervals.shared_status_interval(interval_s, session_count)
                 self._poll_details()
-        self._receive_presence(now)
+        self._receive_presence(now, session_count)
         details = self._details_poller.receive(now)
         if details is not None:
             self._details |= {str(meta.get("job_id")): meta for meta in details}
             self._apply(self.snapshot.facts_at or time.time(), clock_offset)
 
-    def _receive_presence(self, now: float) -> None:
+    def _receive_presence(self, now: float, session_count: int) -> None:
         try:
             updates = self.presence_poller.receive(now)
         except FlareError:
@@ -313,9 +315,7 @@ class WatchedJobList:
             self._system = apply_system_updates(self._system, updates)
             seen_at = self._system.facts_at or time.time()
             self._ran_at |= {job.job_id: seen_at for job in self._system.jobs}
-            self.presence_poller.interval_s = intervals.presence_interval(
-                self.presence_poller.latency_s, self.session_count
-            )
+            self.presence_poller.interval_s = intervals.presence_interval(self.presence_poller.latency_s, session_count)
 
     def _apply(self, at: float, clock_offset: float) -> None:
         before = {job.job_id: job for job in self.snapshot.jobs}
